@@ -1,0 +1,97 @@
+"""Fixtures of the tests that need a container engine.
+
+The images are built by `make build` in freshly generated repositories, from unmodified Dockerfiles.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from support import TEMPLATE, unavailable
+
+# The last part of a base image's name → its stage in stand_ins/Dockerfile.
+STAND_INS = {"python": "python", "r-ver": "r", "maven": "maven", "eclipse-temurin": "jre"}
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """Path of a container engine that answers; CONTAINER_ENGINE chooses it."""
+    chosen = os.environ.get("CONTAINER_ENGINE")
+    for name in [chosen] if chosen else ["docker", "podman"]:
+        path = shutil.which(name)
+        if path and subprocess.run([path, "ps"], capture_output=True).returncode == 0:
+            return path
+    unavailable(f"No container engine answers (tried {chosen or 'docker and podman'}).")
+
+
+@pytest.fixture(scope="session")
+def base_images(engine, tmp_path_factory):
+    """See to it that the Dockerfiles' base images exist; return stage → name."""
+    dockerfiles = TEMPLATE.glob("{{cookiecutter.project_slug}}/languages/*/Dockerfile")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in dockerfiles)
+    # The default of a build argument, or an image named in FROM itself.
+    pattern = r"^(?:ARG \w*BASE=|FROM (?:--platform=\S+ )?)([^\s$]+:[^\s$]+)"
+    names = sorted(set(re.findall(pattern, text, re.MULTILINE)))
+    images = {STAND_INS[name.split(":")[0].split("/")[-1]]: name for name in names}
+    # Several pytest workers, one at a time: the second finds everything done.
+    with (tmp_path_factory.getbasetemp().parent / "base_images.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [TEMPLATE / "tests/containers/stand_ins.sh", *map("=".join, images.items())],
+            env=os.environ | {"CONTAINER_ENGINE": engine},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode != 0:
+        unavailable(f"The base images can't be had:\n{done.stderr[-2000:]}")
+    return images
+
+
+@pytest.fixture(scope="session")
+def build_args(engine, base_images):
+    """BUILD_ARGS for this machine: your own, and where R's packages are if its base is a stand-in.
+
+    A test with build arguments of its own adds these: an argument of `make` hides the environment.
+    """
+    label = ["--format", '{{ index .Config.Labels "stand-in" }}']
+    command = [engine, "image", "inspect", *label, base_images["r"]]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    packages = "--build-arg CRAN_SNAPSHOT=file:///opt/cran" if answer.strip() == "yes" else ""
+    return f"{os.environ.get('BUILD_ARGS', '')} {packages}".strip()
+
+
+@pytest.fixture(scope="session")
+def make(engine, build_args):
+    """Function: repository, targets and variables → their finished `make`, which must succeed."""
+    environment = {
+        # A make that runs pytest must not speak to this one.
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MAKELEVEL")
+    }
+    environment |= {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args}
+
+    def run(repository, *arguments):
+        done = subprocess.run(
+            ["make", *arguments],
+            cwd=repository,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, f"make {' '.join(arguments)}:\n{done.stdout[-4000:]}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def image(make, repository):
+    """The training image of one language, built as a user builds it."""
+    make(repository, "build")
+    return f"{repository.name}:local"

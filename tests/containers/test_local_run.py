@@ -1,0 +1,209 @@
+"""The generated repository's own verbs: what a person types, and what they see."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+from jobs import LONG
+
+
+@pytest.fixture(scope="module")
+def own_repository(bake, language, make):
+    """A repository of this module's own, built: its runs belong to these tests alone."""
+    repository = bake(language, project_slug=f"local-run-{language}")
+    make(repository, "build")
+    return repository
+
+
+@pytest.fixture
+def train_local(engine, own_repository):
+    """Function: flags of scripts/train_local.py → the finished process."""
+
+    def run(*flags, stdin=""):
+        return subprocess.run(
+            [sys.executable, "-B", "scripts/train_local.py", *flags],
+            cwd=own_repository,
+            env=os.environ | {"CONTAINER_ENGINE": engine},
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+
+    return run
+
+
+def long(language):
+    """Return the flags that make the training long."""
+    return [f"--hyperparameter={name}={value}" for name, value in LONG[language].items()]
+
+
+def run_folder(output, repository):
+    """Return the folder of the run that this output speaks of."""
+    return repository / re.search(r"Files of this run: (.+)", output)[1]
+
+
+def test_make_train_shows_log_status_metrics_and_model(own_repository, make):
+    output = make(own_repository, "train").stdout
+    assert "step=1 training:log_loss=" in output
+    assert "\nStatus: Completed\n" in output
+    assert re.search(r"\n  validation:accuracy = 0\.9\d+\n", output)
+    model = own_repository / re.search(r"\nModel: (.+)\n", output)[1]
+    with tarfile.open(model) as tar:  # C59: relative to the folder, which has no entry of its own
+        assert "metadata.json" in tar.getnames()
+
+
+def test_the_container_sees_the_job_that_training_job_json_describes(own_repository, train_local):
+    look = "cat /opt/ml/input/config/*.json; ls /opt/ml/input/data; env | grep TRAINING_JOB; pwd"
+    done = train_local("--shell", stdin=look)
+    assert done.returncode == 0, done.stderr
+    request = json.loads((own_repository / "training-job.json").read_text(encoding="utf-8"))
+    assert json.dumps(request["HyperParameters"]) in done.stdout  # C27
+    assert '"hosts": ["algo-1"]' in done.stdout  # C34
+    assert '"S3DistributionType": "FullyReplicated"' in done.stdout  # C32
+    assert "training\nvalidation\n" in done.stdout
+    assert "TRAINING_JOB_ARN=arn:aws:sagemaker:us-east-1:111122223333:training-job/" in done.stdout
+    assert done.stdout.endswith("/opt/ml/code\n")
+
+
+def test_stop_after_ends_as_stop_training_job_does_c5(language, train_local, own_repository):
+    done = train_local("--stop-after", "3", *long(language))
+    assert done.returncode == 0, done.stdout
+    assert "Status: Stopped (stopped after 3 s), exit code 0" in done.stdout
+    assert (run_folder(done.stdout, own_repository) / "model.tar.gz").exists()
+
+
+def test_an_interrupted_run_resumes_and_ends_at_its_time_limit_c67_c104(
+    language, train_local, own_repository
+):
+    file = own_repository / "training-job.json"
+    text = file.read_text(encoding="utf-8")
+    request = json.loads(text)
+    request["StoppingCondition"]["MaxRuntimeInSeconds"] = 5
+    file.write_text(json.dumps(request), encoding="utf-8")
+    try:
+        done = train_local("--interrupt-after", "4", *long(language))
+    finally:
+        file.write_text(text, encoding="utf-8")
+    assert done.returncode == 0, done.stdout[-2000:]
+    first, again = done.stdout.split("Interrupted after 4 s; starting again with the checkpoints")
+    assert "Resuming from" not in first
+    assert "Resuming from" in again
+    assert "Status: Stopped (MaxRuntimeExceeded: 5 s), exit code 0" in again
+
+
+def test_without_network_it_trains_too_c100(train_local):
+    done = train_local("--no-network")
+    assert done.returncode == 0, done.stdout
+    assert "Status: Completed" in done.stdout
+
+
+def test_a_failure_shows_the_failure_reason_c58(train_local):
+    done = train_local("--hyperparameter", "no_such=1")
+    assert done.returncode == 1
+    assert "Status: Failed" in done.stdout
+    assert 'FailureReason: AlgorithmError: Unknown hyperparameter "no_such"' in done.stdout
+    assert "exit code: 1" in done.stdout
+
+
+def test_print_shows_the_command_that_runs_as_it_stands(train_local, own_repository):
+    command = train_local("--print").stdout.strip()
+    assert command.endswith(f"{own_repository.name}:local train")
+    assert " -t " not in command
+    assert "/opt/ml/model" in command
+
+
+def test_the_files_of_a_run_are_the_users_not_roots(engine, bake, make, base_images):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    socket = Path("/var/run/docker.sock")
+    if not socket.exists():
+        pytest.skip("the engine has no socket of docker's")
+    # Not below pytest's folders, which only root may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        repository = Path(folder) / "owned"
+        shutil.copytree(bake("python", project_slug="owned"), repository)
+        make(repository, "build")
+        for path in (repository, *repository.rglob("*")):
+            os.chown(path, 1234, 1234)
+        done = subprocess.run(
+            [shutil.which("python3", path="/usr/bin"), "-B", "scripts/train_local.py"],
+            cwd=repository,
+            env={"PATH": os.environ["PATH"], "CONTAINER_ENGINE": engine, "HOME": folder},
+            user=1234,
+            group=socket.stat().st_gid,
+            extra_groups=[],
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {path.stat().st_uid for path in (repository / "runs").rglob("*")} == {1234}
+
+
+# Images that can't start, and the cause that the report names (F1, F3, F4).
+FAULTS = {
+    "no-entrypoint": ("", "the image has no ENTRYPOINT and no program"),
+    "not-executable": (
+        'RUN printf "#!/bin/sh\\n" > /program && chmod 0644 /program\nENTRYPOINT ["/program"]',
+        "the program that ENTRYPOINT names is not executable",
+    ),
+    "crlf": (
+        'RUN printf "#!/bin/sh\\r\\n" > /program && chmod 0755 /program\nENTRYPOINT ["/program"]',
+        "ends in CRLF looks the same",
+    ),
+    "no-interpreter-line": (
+        'RUN printf "\\177ELFxx" > /program && chmod 0755 /program\nENTRYPOINT ["/program"]',
+        "the image is of another architecture, or its program is a script",
+    ),
+    "silent": ('ENTRYPOINT ["false"]', "the program wrote no /opt/ml/output/failure, exit code: 1"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_image_that_can_not_start_is_reported_with_its_cause(
+    engine, base_images, bake, fault, tmp_path
+):
+    lines, cause = FAULTS[fault]
+    (tmp_path / "Dockerfile").write_text(f"FROM {base_images['python']}\nCMD []\n{lines}\n")
+    image = f"fault-{fault}:local"
+    build = [engine, "build", "--quiet", "--tag", image, tmp_path]
+    subprocess.run(
+        build, check=True, capture_output=True, env=os.environ | {"DOCKER_BUILDKIT": "1"}
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "scripts/train_local.py", "--image", image],
+        cwd=bake("python", project_slug=f"fault-{fault}"),
+        env=os.environ | {"CONTAINER_ENGINE": engine},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    assert "Status: Failed" in done.stdout
+    assert cause in done.stdout
+
+
+def test_make_shell_opens_a_shell_where_the_program_would_start(own_repository, engine, build_args):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "--silent", "shell"],
+        cwd=own_repository,
+        env=environment | {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args},
+        input="ls",
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^(train\.py|train\.R|training\.jar)$", done.stdout, re.MULTILINE)
+
+
+def test_make_test_and_make_check_pass(own_repository, make):
+    make(own_repository, "test")
+    make(own_repository, "check")

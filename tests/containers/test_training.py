@@ -1,0 +1,256 @@
+"""What the image does in a job, from the start to the result. Clauses stand in the names."""
+
+import json
+import re
+import shutil
+
+import pytest
+from jobs import LONG, STEPS, Job
+
+
+@pytest.fixture
+def job(engine, image, tmp_path):
+    job = Job(engine, image, tmp_path / "job")
+    yield job
+    job.close()
+
+
+@pytest.fixture
+def definitions(repository):
+    request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
+    return request["AlgorithmSpecification"]["MetricDefinitions"]
+
+
+def test_a_job_leaves_a_model_metrics_and_no_failure_c1_c56_c59(job, definitions):
+    done = job.run("train")
+    assert (done.returncode, done.stderr) == (0, "")
+    metadata = job.metadata()
+    assert metadata["rows"] == {"training": 266, "validation": 67}
+    assert metadata["metrics"]["validation:accuracy"] > 0.9
+    assert metadata["stopped"] is False
+    assert len(job.model_bytes()) >= 2
+    assert not job.failure_file.exists()
+    for definition in definitions:  # C94
+        assert re.search(definition["Regex"], done.stdout), definition["Name"]
+
+
+def test_the_same_data_and_seed_give_the_same_model_without_any_argument_too(job):
+    assert job.run("train").returncode == 0
+    first = job.model_bytes()
+    shutil.rmtree(job.model)
+    job.model.mkdir()
+    # The SDK's local mode starts the image with no word at all (C112).
+    command = job.command()
+    assert command[-1] == job.image
+    assert job.run(options=("--network", "none")).returncode == 0
+    assert job.model_bytes() == first
+
+
+def test_it_trains_isolated_read_only_with_little_memory_c45_c72_c100(job):
+    options = ("--network", "none", "--read-only", "--tmpfs", "/tmp:exec", "-m", "2g")
+    done = job.run("train", options=options)
+    assert done.returncode == 0, done.stderr
+    assert (job.model / "metadata.json").exists()
+
+
+@pytest.mark.parametrize("encode", [str, json.dumps, lambda text: f" {text} "])
+def test_hyperparameters_arrive_in_each_encoding_c30_c31(job, language, encode):
+    given = {STEPS[language]: encode("2"), "sagemaker_program": '"x.py"'}
+    job.configure("hyperparameters", given | {"_tuning_objective_metric": "m"})
+    assert job.run("train").returncode == 0
+    assert job.metadata()["hyperparameters"][STEPS[language]] == 2
+
+
+def test_container_arguments_override_hyperparameters_c9(job, language):
+    assert job.run(f"--{STEPS[language]}", "2").returncode == 0
+    assert job.metadata()["steps"] == 2
+
+
+def test_missing_configuration_files_are_filled_by_the_folders_c28(job):
+    shutil.rmtree(job.folder / "input/config")
+    done = job.run("train")
+    assert done.returncode == 0, done.stderr
+    assert "inputdataconfig.json is missing: taking the folders under" in done.stdout
+
+
+def test_help_lists_the_hyperparameters_and_serve_is_refused_c22(job, language):
+    shown = job.run("--help")
+    assert (shown.returncode, f"--{STEPS[language]}" in shown.stdout) == (0, True)
+    for word in ("serve", "nonsense"):
+        refused = job.run(word)
+        assert refused.returncode == 2
+        sentence = f'This image only trains: start it with "train" or nothing, not "{word}".\n'
+        assert refused.stderr == sentence
+    assert not list(job.model.iterdir())
+
+
+def test_a_stop_in_mid_training_saves_checkpoint_and_model_c5_c6(job, language):
+    job.configure("hyperparameters", LONG[language])
+    running = job.start()
+    running.wait_for("step=5 ")
+    assert running.stop() == 0, "\n".join(running.lines[-10:])
+    stopped = job.metadata()
+    assert stopped["stopped"] is True
+    assert any("SIGTERM received: finishing this step" in line for line in running.lines)
+    # Both are whole: the checkpoint resumes, and ends where the model ended.
+    again = job.start()
+    assert again.wait_for("Resuming from").endswith(f"after step {stopped['steps']}.")
+    assert again.stop() == 0
+
+
+def test_a_stop_in_a_blocking_call_of_the_start_is_not_lost_c6(job, language):
+    job.configure("hyperparameters", LONG[language])
+    running = job.start()
+    running.wait_for("Hyperparameters:")
+    assert running.stop() in (0, 1)
+    assert "SIGTERM received: finishing this step" in "\n".join(running.lines)
+
+
+def test_a_killed_run_resumes_from_its_checkpoint_c64_c67(job, language):
+    job.configure("hyperparameters", LONG[language])
+    running = job.start()
+    running.wait_for("step=5 ")
+    assert running.kill() == 137
+    # The uploader's markers, a half-written file and a stranger are no checkpoints (C65).
+    (newest,) = sorted(job.checkpoints.glob("checkpoint-*"))[-1:]
+    for suffix in (".sagemaker-uploading", ".sagemaker-uploaded", ".sagemaker-ignore"):
+        newest.with_name(newest.name + suffix).write_bytes(b"half")
+    (job.checkpoints / "stranger").write_bytes(b"\0")
+    again = job.start()
+    assert newest.name in again.wait_for("Resuming from")
+    again.wait_for("step=")
+    assert again.stop() == 0
+
+
+def test_a_broken_checkpoint_gives_way_to_the_one_before_c65(job, language):
+    job.configure("hyperparameters", {STEPS[language]: "2"})
+    assert job.run("train").returncode == 0
+    (job.checkpoints / "checkpoint-00000009").write_bytes(b"broken")
+    done = job.run("train")
+    assert done.returncode == 0
+    assert "WARNING: checkpoint-00000009 is broken (" in done.stdout
+    assert "Resuming from checkpoint-00000002, after step 2." in done.stdout
+
+
+def test_an_interrupted_training_ends_with_the_model_of_an_uninterrupted_one_c67(job, language):
+    steps = "6" if language == "r" else "400"
+    job.configure("hyperparameters", {STEPS[language]: steps})
+    running = job.start()
+    running.wait_for("step=3 ")
+    running.kill()
+    done = job.run("train")
+    assert done.returncode == 0
+    assert "Resuming from" in done.stdout
+    resumed = job.model_bytes()
+    for folder in (job.checkpoints, job.model):
+        shutil.rmtree(folder)
+        folder.mkdir()
+    assert job.run("train").returncode == 0
+    assert job.model_bytes() == resumed
+
+
+def test_without_a_checkpoint_config_it_trains_without_checkpoints_c64(job):
+    # Mounted elsewhere, so that the folder does not exist.
+    done = job.run("train", options=("-v", f"{job.checkpoints}:/opt/ml/checkpoints-of-others"))
+    assert done.returncode == 0, done.stderr
+    assert "No checkpoints: /opt/ml/checkpoints does not exist" in done.stdout
+
+
+def remove_channel(job):
+    job.configure("inputdataconfig", {"train": {}, "validation": {}})
+    shutil.copytree(job.folder / "input/data/training", job.folder / "input/data/train")
+
+
+def empty_channel(job):
+    job.training_file().unlink()
+
+
+def pipe_mode(job):
+    job.configure("inputdataconfig", {"training": {"TrainingInputMode": "Pipe"}})
+
+
+def unknown_hyperparameter(job):
+    job.configure("hyperparameters", {"no_such": "1"})
+
+
+def bad_hyperparameter(job):
+    job.configure("hyperparameters", {"rounds": "x", "max_iterations": "x"})
+
+
+def broken_json(job):
+    (job.folder / "input/config/hyperparameters.json").write_text("{")
+
+
+def several_hosts(job):
+    job.configure("resourceconfig", {"current_host": "b", "hosts": ["b", "a"]})
+
+
+def text_in_a_number(job):
+    lines = job.training_file().read_text().splitlines()
+    lines[6] = lines[6].rpartition(",")[0] + ",abc"
+    job.training_file().write_text("\n".join(lines))
+
+
+def binary_file(job):
+    job.training_file().write_bytes(bytes(range(256)))
+
+
+FAILURES = [
+    (remove_channel, 'Channel "training" is missing: the job has only the channels train, val'),
+    (empty_channel, 'Channel "training" is empty: there is no file under /opt/ml/input/data/tra'),
+    (pipe_mode, 'Channel "training" comes in Pipe mode, which this program can\'t read: use FastF'),
+    (unknown_hyperparameter, 'Unknown hyperparameter "no_such". Known are '),
+    (broken_json, "/opt/ml/input/config/hyperparameters.json is not valid JSON: "),
+    (several_hosts, "This program trains on one host and the job has 2 (a, b): set InstanceCount"),
+    (
+        text_in_a_number,
+        '/opt/ml/input/data/training/penguins.csv, line 7, column "is_gentoo": "abc" is not a num',
+    ),
+    (binary_file, "/opt/ml/input/data/training/penguins.csv is not a text file in UTF-8: only CSV"),
+]
+
+
+@pytest.mark.parametrize(("breaks", "sentence"), FAILURES, ids=lambda each: str(each)[:30])
+def test_a_mistake_is_one_sentence_exit_1_and_no_model_c56_c58(job, breaks, sentence):
+    breaks(job)
+    done = job.run("train")
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1, "a mistake of the user must not show a stack trace"
+    assert job.failure_file.read_text(encoding="utf-8") == done.stderr
+    assert len(done.stderr) <= 1024
+    assert not list(job.model.iterdir())
+
+
+@pytest.mark.parametrize("size", ["4k", "8k"])
+def test_a_full_disk_is_a_failure_that_leaves_no_model_c59_c72(job, size):
+    done = job.run(
+        "train", options=("--mount", f"type=tmpfs,target=/opt/ml/model,tmpfs-size={size}")
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("No space is left on the disk (/opt/ml/model")
+    assert job.failure_file.read_text(encoding="utf-8") == done.stderr
+
+
+def test_a_full_disk_for_checkpoints_is_a_failure_c64(job):
+    mount = ("--mount", "type=tmpfs,target=/opt/ml/checkpoints,tmpfs-size=4k")
+    done = job.run("train", options=mount)
+    if done.returncode == 0:
+        pytest.fail(f"a checkpoint that could not be written went unnoticed:\n{done.stdout[-800:]}")
+    assert done.stderr.startswith("No space is left on the disk (/opt/ml/checkpoints")
+
+
+def test_a_read_only_model_folder_is_a_failure_c56(job):
+    done = job.run("train", options=("-v", f"{job.model}:/opt/ml/model:ro"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Can't write /opt/ml/model")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_log_line_is_there_before_the_program_ends_c93(job, language):
+    job.configure("hyperparameters", LONG[language])
+    running = job.start()
+    running.wait_for("step=1 ")
+    assert running.process.poll() is None
+    running.kill()
+    assert not re.search(r"[\r\x1b]", "\n".join(running.lines))

@@ -1,0 +1,342 @@
+package training;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import ml.dmlc.xgboost4j.java.DMatrix;
+import ml.dmlc.xgboost4j.java.XGBoostError;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The boosted trees of the template: copied into a generated repository to be run. */
+class ModelTest {
+  private static final String GOOD = "is_male,a,b\n0,1,2\n1,3,4\n0,5,6\n1,7,8\n";
+
+  @TempDir private Path folder;
+
+  // ---- The algorithm ------------------------------------------------------------------------
+
+  @Test
+  void validationAccuracyOnPenguinsIsAboveNineTenths() throws Exception {
+    Model model = penguins(Map.of(), 100);
+
+    assertTrue(model.metrics().get("validation:accuracy") > 0.9, model.metrics().toString());
+    assertEquals(
+        List.of("training:log_loss", "validation:log_loss", "validation:accuracy"),
+        List.copyOf(model.metrics().keySet()));
+    assertEquals(
+        Map.of("training", 266L, "validation", 67L), model.metadata().get("rows"));
+    assertArrayEquals(
+        new String[] {"bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g",
+            "is_chinstrap", "is_gentoo"},
+        (String[]) model.metadata().get("features"));
+    assertEquals("3.0.4", ((Map<?, ?>) model.metadata().get("versions")).get("xgboost"));
+  }
+
+  @Test
+  void metricsAreThoseOfThePredictions() throws Exception {
+    Model model = penguins(Map.of(), 10);
+    model.save(folder);
+    List<String> lines = Files.readAllLines(Path.of("data/validation/penguins.csv"));
+    float[] values = new float[6 * (lines.size() - 1)];
+    float[] labels = new float[lines.size() - 1];
+    for (int i = 0; i < labels.length; i++) {
+      String[] cells = lines.get(i + 1).split(",");
+      labels[i] = Float.parseFloat(cells[0]);
+      for (int j = 0; j < 6; j++) {
+        values[6 * i + j] = Float.parseFloat(cells[j + 1]);
+      }
+    }
+
+    float[][] predictions = Model.load(folder).predict(new DMatrix(values, labels.length, 6,
+        Float.NaN));
+
+    double logLoss = 0;
+    double right = 0;
+    for (int i = 0; i < labels.length; i++) {
+      double p = predictions[i][0];
+      logLoss -= Math.log(labels[i] == 1 ? p : 1 - p) / labels.length;
+      right += (p > 0.5) == (labels[i] == 1) ? 1 : 0;
+    }
+    assertEquals(logLoss, model.metrics().get("validation:log_loss"), 1e-6);
+    assertEquals(right / labels.length, model.metrics().get("validation:accuracy"), 1e-6);
+  }
+
+  @Test
+  void sameSeedAndDataGiveTheSameBytesAndAnotherSeedOthers() throws Exception {
+    byte[] first = bytes(penguins(Map.of(), 20));
+
+    assertArrayEquals(first, bytes(penguins(Map.of(), 20)));
+    assertFalse(Arrays.equals(first, bytes(penguins(Map.of("seed", 2L), 20))));
+  }
+
+  @Test
+  void resumedTrainingEqualsOneThatWasNeverInterrupted() throws Exception {
+    Model first = penguins(Map.of(), 7);
+    first.saveCheckpoint(folder.resolve("checkpoint"));
+    Model second = penguins(Map.of(), 0);
+
+    second.loadCheckpoint(folder.resolve("checkpoint"));
+
+    assertEquals(7, second.steps());
+    assertEquals(first.metrics(), second.metrics());
+    while (second.steps() < 30) {
+      second.step();
+    }
+    Model whole = penguins(Map.of(), 30);
+    assertArrayEquals(bytes(whole), bytes(second));
+    assertEquals(whole.metrics(), second.metrics());
+  }
+
+  @Test
+  void checkpointThatIsBrokenOrOfOtherColumnsIsRefusedAndChangesNothing() throws Exception {
+    Model model = penguins(Map.of(), 3);
+    model.saveCheckpoint(folder.resolve("whole"));
+    byte[] whole = Files.readAllBytes(folder.resolve("whole"));
+    Path broken = folder.resolve("broken");
+    for (int length : List.of(0, 1, 100, whole.length / 2, whole.length - 1)) {
+      Files.write(broken, Arrays.copyOf(whole, length));
+      assertThrows(XGBoostError.class, () -> model.loadCheckpoint(broken));
+    }
+    Model other = model(Map.of("training", List.of(write("other.csv", GOOD))), Map.of(), 1);
+
+    assertEquals("it was made from data with other columns", assertThrows(
+        IOException.class, () -> other.loadCheckpoint(folder.resolve("whole"))).getMessage());
+    assertEquals(1, other.steps());
+    assertEquals(3, model.steps());
+    model.step();
+  }
+
+  @Test
+  void finishedIsAfterTheLastRound() throws Exception {
+    Model model = penguins(Map.of("rounds", 2L), 1);
+    assertFalse(model.finished());
+
+    model.step();
+
+    assertTrue(model.finished());
+  }
+
+  /** Leaves a model and its predictions where compare_with_python.py is told to look. */
+  @Test
+  @EnabledIfSystemProperty(named = "comparison", matches = ".+")
+  void predictionsAreWrittenDown() throws Exception {
+    Path place = Files.createDirectories(Path.of(System.getProperty("comparison")));
+    penguins(Map.of(), 100).save(place);
+    List<String> rows = Files.readAllLines(Path.of("data/validation/penguins.csv"));
+    String header = rows.remove(0);
+    float[] values = new float[6 * rows.size()];
+    for (int i = 0; i < values.length; i++) {
+      String cell = rows.get(i / 6).split(",")[1 + i % 6];
+      values[i] = i % 5 == 0 ? Float.NaN : Float.parseFloat(cell);
+    }
+    float[][] predictions =
+        Model.load(place).predict(new DMatrix(values, rows.size(), 6, Float.NaN));
+    StringBuilder lines = new StringBuilder(header.replaceFirst("is_male,", ""))
+        .append(",prediction\n");
+    for (int i = 0; i < values.length; i++) {
+      lines.append(values[i]).append(',');
+      if (i % 6 == 5) {
+        lines.append(predictions[i / 6][0]).append('\n');
+      }
+    }
+    Files.writeString(place.resolve("predictions.csv"), lines);
+  }
+
+  // ---- Data that is read --------------------------------------------------------------------
+
+  @Test
+  void validationIsOptional() throws Exception {
+    Model model = model(Map.of("training", List.of(write("a.csv", GOOD))), Map.of(), 1);
+
+    assertEquals(List.of("training:log_loss"), List.copyOf(model.metrics().keySet()));
+    assertEquals(Map.of("training", 4L), model.metadata().get("rows"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {
+      "is_male,a,b\r\n0,1,2\r\n1,3,4\r\n0,5,6\r\n1,7,8\r\n",
+      "\uFEFFis_male,a,b\n0,1,2\n1,3,4\n0,5,6\n1,7,8",
+      "is_male,a,b\n0,1,2\n1,3,4\n0,5,6\n1,7,8\n\n  \n\n",
+      "\"is_male\",\"a\",\"b\"\n0,\"1\",2\n1,3,4.0\n0.0,5e0,6\n1,+7, 8\n",
+  })
+  void textIsReadHoweverItIsWritten(String text) throws Exception {
+    byte[] expected = bytes(model(Map.of("training", List.of(write("x.csv", GOOD))),
+        Map.of(), 3));
+
+    assertArrayEquals(expected,
+        bytes(model(Map.of("training", List.of(write("a.csv", text))), Map.of(), 3)));
+  }
+
+  @Test
+  void columnsMatchByNameAcrossFilesAndChannels() throws Exception {
+    Path whole = write("whole.csv", GOOD);
+    Path first = write("1.csv", "is_male,a,b\n0,1,2\n1,3,4\n");
+    Path empty = write("2.csv", "a,b,is_male\n");
+    Path last = write("3.csv", "b,is_male,a\n6,0,5\n8,1,7\n");
+    Model one = model(
+        Map.of("training", List.of(whole), "validation", List.of(whole)), Map.of(), 3);
+    Model several = model(
+        Map.of("training", List.of(first, empty, last), "validation", List.of(last, first)),
+        Map.of(), 3);
+
+    assertArrayEquals(bytes(one), bytes(several));
+    assertEquals(one.metrics().get("training:log_loss"),
+        several.metrics().get("validation:log_loss"), 1e-6);
+  }
+
+  @Test
+  void emptyCellIsMissing() throws Exception {
+    Path file = write("a.csv", "is_male,a,b\n0,,2\n1,3,\n0,nan,NaN\n1,7,8\n");
+
+    Model model = model(Map.of("training", List.of(file)), Map.of(), 1);
+
+    assertEquals(Map.of("training", 4L), model.metadata().get("rows"));
+  }
+
+  /** More values than fit one block, so that the seams between the blocks show. */
+  @Test
+  void manyRowsAreReadInTheirOrder() throws Exception {
+    StringBuilder text = new StringBuilder("is_male,a\n");
+    Random random = new Random(1);
+    float[] values = new float[(1 << 20) + 1000];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextInt(1000);
+      text.append(values[i] > 400 ? 1 : 0).append(',').append(values[i]).append('\n');
+    }
+
+    Model model = model(
+        Map.of("training", List.of(write("a.csv", text.toString()))),
+        Map.of("subsample", 1.0, "learning_rate", 1.0), 5);
+
+    assertEquals(Map.of("training", (long) values.length), model.metadata().get("rows"));
+    assertTrue(model.metrics().get("training:log_loss") < 0.02, model.metrics().toString());
+  }
+
+  // ---- Data that is refused -----------------------------------------------------------------
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+      "0,1,abc     | , line 3, column \"b\": \"abc\" is not a number.",
+      "0,inf,1     | , line 3, column \"a\": \"inf\" is not a number.",
+      "0,Infinity,1| , line 3, column \"a\": \"Infinity\" is not a number.",
+      "0,1e400,1   | , line 3, column \"a\": \"1e400\" is not a number.",
+      "0,1e39,1    | , line 3, column \"a\": \"1e39\" is not a number.",
+      "0,1f,1      | , line 3, column \"a\": \"1f\" is not a number.",
+      "0,0x1p3,1   | , line 3, column \"a\": \"0x1p3\" is not a number.",
+      "0,1_0,1     | , line 3, column \"a\": \"1_0\" is not a number.",
+      "0,1         | , line 3: 2 fields, but the header has 3.",
+      "0,1,2,3     | , line 3: 4 fields, but the header has 3.",
+      "3,1,2       | , line 3, column \"is_male\": 3 is neither 0 nor 1.",
+      "0.5,1,2     | , line 3, column \"is_male\": 0.5 is neither 0 nor 1.",
+      "no,1,2      | , line 3, column \"is_male\": \"no\" is not a number.",
+      "`,1,2`      | , line 3, column \"is_male\": the target is empty.",
+  })
+  void badRowIsOneSentence(String row, String sentence) throws IOException {
+    Path file = write("a.csv", "is_male,a,b\n0,1,2\n" + row + "\n1,2,3\n");
+
+    assertEquals(file + sentence, failure(Map.of("training", List.of(file))));
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+      "is_male,a   | column \"b\" is missing.",
+      "is_male,a,b,c | column \"c\" is not in FIRST.",
+      "is_male,a,a,b | the column \"a\" stands twice.",
+      "is_male,,b  | column 2 has no name.",
+  })
+  void badHeaderOfAnotherFileIsOneSentence(String header, String sentence) throws IOException {
+    Path first = write("a.csv", GOOD);
+    Path second = write("b.csv", header + "\n0,1,2\n");
+
+    assertEquals(second + ", line 1: " + sentence.replace("FIRST", first.toString()),
+        failure(Map.of("training", List.of(first, second))));
+    assertEquals(second + ", line 1: " + sentence.replace("FIRST", first.toString()),
+        failure(Map.of("training", List.of(first), "validation", List.of(second))));
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+      "a,b,c\\n0,1,2\\n | , line 1: the target column \"is_male\" is missing; "
+          + "the columns are a, b, c.",
+      "is_male\\n0\\n | , line 1: there is no column besides the target.",
+      "is_male,a\\n | ` has a header but no rows.`",
+      "`` | ` is empty.`",
+      "\\n\\n | ` is empty.`",
+      "is_male,a\\n0,\\0\\n | , line 2, column \"a\": \"\\0\" is not a number.",
+      "P\\0R1,\\n | ` is not a text file in UTF-8: only CSV can be read.`",
+  })
+  void badFileIsOneSentence(String text, String sentence) throws IOException {
+    Path file = write("a.csv", text.translateEscapes());
+
+    assertEquals(
+        file + sentence.translateEscapes(), failure(Map.of("training", List.of(file))));
+  }
+
+  @Test
+  void binaryFileIsOneSentence() throws IOException {
+    Path file = folder.resolve("a.csv");
+    byte[] zipped = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, (byte) 0xff, (byte) 0xfe};
+    String sentence = file + " is not a text file in UTF-8: only CSV can be read.";
+
+    Files.write(file, zipped);
+    assertEquals(sentence, failure(Map.of("training", List.of(file))));
+    // Far behind the header, where another buffer is read.
+    byte[] late = Arrays.copyOf(
+        ("is_male,a\n" + "0,1\n".repeat(100_000)).getBytes(StandardCharsets.UTF_8), 400_020);
+    System.arraycopy(zipped, 0, late, 400_008, zipped.length);
+    Files.write(file, late);
+    assertEquals(sentence, failure(Map.of("training", List.of(file))));
+  }
+
+  // ---- Helpers ------------------------------------------------------------------------------
+
+  private static Model penguins(Map<String, Object> settings, int steps) throws Exception {
+    return model(Map.of("training", List.of(Path.of("data/training/penguins.csv")),
+        "validation", List.of(Path.of("data/validation/penguins.csv"))), settings, steps);
+  }
+
+  private static Model model(
+      Map<String, List<Path>> channels, Map<String, Object> settings, int steps)
+      throws Exception {
+    Map<String, Object> hyperparameters = new HashMap<>();
+    Model.HYPERPARAMETERS.forEach(
+        each -> hyperparameters.put(each.name(), each.defaultValue()));
+    hyperparameters.putAll(settings);
+    Model model = new Model(hyperparameters);
+    model.read(channels);
+    while (model.steps() < steps) {
+      model.step();
+    }
+    return model;
+  }
+
+  private static String failure(Map<String, List<Path>> channels) {
+    return assertThrows(TrainingFailure.class, () -> model(channels, Map.of(), 0)).getMessage();
+  }
+
+  private byte[] bytes(Model model) throws Exception {
+    model.save(folder);
+    return Files.readAllBytes(folder.resolve("model.ubj"));
+  }
+
+  private Path write(String name, String text) throws IOException {
+    return Files.writeString(folder.resolve(name), text);
+  }
+}

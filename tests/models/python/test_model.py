@@ -1,0 +1,293 @@
+"""The boosted trees of the template: copied into a generated repository to be run."""
+
+import csv
+import gzip
+import math
+from pathlib import Path
+
+import pytest
+import xgboost
+from model import Model
+from opt_ml import TrainingFailure
+
+DATA = Path(__file__).parents[1] / "data"
+PENGUINS = {name: [DATA / name / "penguins.csv"] for name in ("training", "validation")}
+GOOD = "is_male,a,b\n0,1,2\n1,3,4\n0,5,6\n1,7,8\n"
+
+
+def train(channels, steps=3, **hyperparameters):
+    """Return a model that has read the channels and done so many steps."""
+    defaults = {each.name: each.default for each in Model.HYPERPARAMETERS}
+    model = Model(defaults | hyperparameters)
+    model.read(channels)
+    while model.steps < steps:
+        model.step()
+    return model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Function: model → the bytes of the file that it saves."""
+
+    def save(model):
+        model.save(tmp_path)
+        return (tmp_path / "model.ubj").read_bytes()
+
+    return save
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Function: text or bytes, file name → the file's path."""
+
+    def write(content, name="a.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def assert_refused(sentence, *files, **channels):
+    """See reading fail with the sentence, in which FILE stands for the last file."""
+    with pytest.raises(TrainingFailure) as failure:
+        train({"training": list(files), **channels})
+    assert str(failure.value) == sentence.replace("FILE", str(files[-1]))
+
+
+# ---- The algorithm -------------------------------------------------------------------------
+
+
+def test_the_penguins_are_told_apart():
+    model = train(PENGUINS, 100)
+    metrics = model.metrics()
+    assert list(metrics) == ["training:log_loss", "validation:log_loss", "validation:accuracy"]
+    assert metrics["validation:accuracy"] > 0.9
+    assert metrics["training:log_loss"] < metrics["validation:log_loss"] < 0.3
+    assert model.finished()
+    assert model.metadata()["rows"] == {"training": 266, "validation": 67}
+    assert model.metadata()["versions"]["xgboost"] == xgboost.__version__
+
+
+def test_the_metrics_are_those_of_the_saved_models_predictions(tmp_path):
+    model = train(PENGUINS, 10)
+    model.save(tmp_path)
+    with PENGUINS["validation"][0].open() as file:
+        rows = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
+    names = model.metadata()["features"]
+    table = xgboost.DMatrix([[row[name] for name in names] for row in rows], feature_names=names)
+    chances = [float(chance) for chance in Model.load(tmp_path).predict(table)]
+    truths = [row["is_male"] for row in rows]
+    pairs = list(zip(chances, truths, strict=True))
+    loss = -sum(math.log(chance if truth else 1 - chance) for chance, truth in pairs) / len(rows)
+    accuracy = sum((chance > 0.5) == bool(truth) for chance, truth in pairs) / len(rows)
+    assert model.metrics()["validation:log_loss"] == pytest.approx(loss, abs=1e-6)
+    assert model.metrics()["validation:accuracy"] == pytest.approx(accuracy, abs=1e-6)
+
+
+def test_the_same_seed_and_data_give_the_same_bytes_and_another_seed_others(saved):
+    first = saved(train(PENGUINS, 20))
+    assert saved(train(PENGUINS, 20)) == first
+    assert saved(train(PENGUINS, 20, seed=2)) != first
+
+
+def test_a_resumed_training_equals_one_that_was_never_interrupted(tmp_path, saved):
+    interrupted = train(PENGUINS, 7)
+    interrupted.save_checkpoint(tmp_path / "checkpoint")
+    resumed = train(PENGUINS, 0)
+    resumed.load_checkpoint(tmp_path / "checkpoint")
+    assert resumed.steps == 7
+    assert resumed.metrics() == interrupted.metrics()
+    while resumed.steps < 30:
+        resumed.step()
+    whole = train(PENGUINS, 30)
+    assert saved(resumed) == saved(whole)
+    assert resumed.metrics() == whole.metrics()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, -1])
+def test_a_broken_checkpoint_is_an_error_and_changes_nothing(tmp_path, saved, kept):
+    path = tmp_path / "checkpoint"
+    model = train(PENGUINS, 3)
+    model.save_checkpoint(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept) if kept == 0.5 else kept])
+    with pytest.raises(Exception):  # noqa: B017 (whatever the library raises)
+        model.load_checkpoint(path)
+    assert model.steps == 3
+    model.step()
+    assert saved(model) == saved(train(PENGUINS, 4))
+
+
+def test_a_checkpoint_of_other_columns_is_an_error(tmp_path, write):
+    train(PENGUINS, 3).save_checkpoint(tmp_path / "checkpoint")
+    other = train({"training": [write(GOOD)]}, 1)
+    with pytest.raises(ValueError, match="it was made from data with other columns"):
+        other.load_checkpoint(tmp_path / "checkpoint")
+    assert other.steps == 1
+
+
+def test_it_is_finished_after_the_last_round(write):
+    model = train({"training": [write(GOOD)]}, 1, rounds=2)
+    assert not model.finished()
+    model.step()
+    assert model.finished()
+
+
+# ---- Data that is read ---------------------------------------------------------------------
+
+
+def test_validation_is_optional(write):
+    model = train({"training": [write(GOOD)]}, 1)
+    assert list(model.metrics()) == ["training:log_loss"]
+    assert model.metadata()["rows"] == {"training": 4}
+
+
+FORMS = {
+    "CRLF": GOOD.replace("\n", "\r\n"),
+    "BOM": "\ufeff" + GOOD,
+    "BOM and CRLF": "\ufeff" + GOOD.replace("\n", "\r\n"),
+    "no last newline": GOOD.rstrip("\n"),
+    "blank lines at the end": GOOD + "\n  \n\n",
+    "blank lines at the end, CRLF": GOOD.replace("\n", "\r\n") + "\r\n\r\n",
+    "a blank line between": GOOD.replace("0,5", "\n0,5"),
+    "quotes": '"is_male","a","b"\n0,"1",2\n1,3,"4"\n0,5,6\n"1",7,8\n',
+    "other ways to write a number": "is_male,a,b\n0.0,1.,2\n1e0,+3,.4e1\n-0,5,6\n1,70e-1,8.0\n",
+    "another order": "b,is_male,a\n2,0,1\n4,1,3\n6,0,5\n8,1,7\n",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_the_same_numbers_are_read_however_they_are_written(write, saved, text):
+    # As a second file, so that the columns have the first one's order.
+    first = write("is_male,a,b\n0,9,9\n", "0.csv")
+    expected = saved(train({"training": [first, write(GOOD)]}))
+    model = train({"training": [first, write(text)]})
+    assert model.metadata()["rows"] == {"training": 5}
+    assert saved(model) == expected
+    assert train({"training": [write(text)]}).metadata()["rows"] == {"training": 4}
+
+
+def test_columns_match_by_name_across_files_and_channels(write, saved):
+    whole = write(GOOD, "whole.csv")
+    parts = [
+        write("is_male,a,b\n0,1,2\n1,3,4\n", "1.csv"),
+        write("a,b,is_male\n", "2.csv"),
+        write("b,is_male,a\n6,0,5\n8,1,7\n", "3.csv"),
+    ]
+    one = train({"training": [whole], "validation": [whole]})
+    several = train({"training": parts, "validation": parts[::-1]})
+    assert saved(several) == saved(one)
+    expected = one.metrics()["training:log_loss"]
+    assert several.metrics()["validation:log_loss"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_empty_cell_is_a_missing_value(write, end):
+    text = "is_male,a,b\n0,,2\n1,3,\n0,nan,NaN\n1,,"
+    model = train({"training": [write(text + end)]}, 1)
+    assert model.metadata()["rows"] == {"training": 4}
+
+
+def test_a_missing_value_is_another_than_zero(write, saved):
+    rows = "\n0,1\n1,2" * 20
+    missing = train({"training": [write(f"is_male,a{rows}" + "\n1," * 20)]}, subsample=1.0)
+    zero = train({"training": [write(f"is_male,a{rows}" + "\n1,0" * 20)]}, subsample=1.0)
+    assert saved(missing) != saved(zero)
+
+
+# ---- Data that is refused ------------------------------------------------------------------
+
+ROWS = [
+    ("0,1,abc", ', column "b": "abc" is not a number.'),
+    ("0,inf,1", ', column "a": "inf" is not a number.'),
+    ("0,-Infinity,1", ', column "a": "-Infinity" is not a number.'),
+    ("0,1e39,1", ', column "a": "1e39" is not a number.'),
+    ("0,1e400,1", ', column "a": "1e400" is not a number.'),
+    ("0,1_0,1", ', column "a": "1_0" is not a number.'),
+    ("0,0x10,1", ', column "a": "0x10" is not a number.'),
+    ("0,true,1", ', column "a": "true" is not a number.'),
+    ("0,2020-01-01,1", ', column "a": "2020-01-01" is not a number.'),
+    ('0,"x,y",1', ', column "a": "x,y" is not a number.'),
+    ("0,1", ": 2 fields, but the header has 3."),
+    ("0", ": 1 fields, but the header has 3."),
+    ("0,1,2,3", ": 4 fields, but the header has 3."),
+    ("0,1,2,", ": 4 fields, but the header has 3."),
+    ("3,1,2", ', column "is_male": 3 is neither 0 nor 1.'),
+    ("0.5,1,2", ', column "is_male": 0.5 is neither 0 nor 1.'),
+    ("no,1,2", ', column "is_male": "no" is not a number.'),
+    (",1,2", ', column "is_male": the target is empty.'),
+]
+
+
+@pytest.mark.parametrize(("row", "problem"), ROWS, ids=lambda each: each[:12])
+def test_a_bad_row_is_named_by_file_line_and_column(write, row, problem):
+    # In the first row, the last one with and without a newline, and far down.
+    assert_refused(f"FILE, line 2{problem}", write(f"is_male,a,b\n{row}\n1,2,3\n"))
+    for end in ("", "\n", "\n1,2,3\n", "\r\n"):
+        assert_refused(f"FILE, line 3{problem}", write(f"is_male,a,b\n0,1,2\n{row}{end}"))
+    many = "0,1,2\n" * 50_000
+    assert_refused(f"FILE, line 50002{problem}", write(f"is_male,a,b\n{many}{row}\n1,2,3\n"))
+    # In whichever file, of whichever channel.
+    assert_refused(
+        f"FILE, line 2{problem}", write(GOOD, "0.csv"), write(f"is_male,a,b\n{row}\n", "1.csv")
+    )
+
+
+def test_a_bad_row_behind_a_blank_line_has_its_own_number(write):
+    assert_refused('FILE, line 4, column "a": "x" is not a number.', write("is_male,a\n0,1\n\n0,x"))
+    assert_refused("FILE, line 4: 1 fields, but the header has 2.", write("is_male,a\n0,1\n\n0"))
+
+
+HEADERS = [
+    ("is_male,a", 'column "b" is missing.'),
+    ("is_male,a,b,c", 'column "c" is not in FIRST.'),
+    ("is_male,a,a,b", 'the column "a" stands twice.'),
+    ("is_male,,b", "column 2 has no name."),
+]
+
+
+@pytest.mark.parametrize(("header", "problem"), HEADERS)
+def test_a_header_that_does_not_fit_is_named(write, header, problem):
+    first = write(GOOD, "0.csv")
+    second = write(f"{header}\n0,1,2\n", "1.csv")
+    sentence = f"{second}, line 1: {problem.replace('FIRST', str(first))}"
+    assert_refused(sentence, first, second)
+    assert_refused(sentence, first, validation=[second])
+
+
+GZIP = gzip.compress(GOOD.encode() * 100, mtime=0)
+FILES = {
+    "no target": (
+        "a,b,c\n0,1,2\n",
+        'FILE, line 1: the target column "is_male" is missing; the columns are a, b, c.',
+    ),
+    "a header alone": ("is_male,a\n", "FILE has a header but no rows."),
+    "a header alone, without newline": ("is_male,a", "FILE has a header but no rows."),
+    "nothing": ("", "FILE is empty."),
+    "blank lines": ("\n\n", "FILE is empty."),
+    "gzip": (GZIP, "FILE is not a text file in UTF-8: only CSV can be read."),
+    "UTF-16": (GOOD.encode("utf-16"), "FILE is not a text file in UTF-8: only CSV can be read."),
+    "Latin-1": (
+        "is_male,größe\n0,1\n".encode("latin-1"),
+        "FILE is not a text file in UTF-8: only CSV can be read.",
+    ),
+    "bytes behind the header": (
+        b"is_male,a\n" + b"0,1\n" * 100_000 + GZIP,
+        "FILE is not a text file in UTF-8: only CSV can be read.",
+    ),
+    "Parquet": (b"PAR1\0\x15\0", "FILE is not a text file in UTF-8: only CSV can be read."),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), FILES.values(), ids=FILES)
+def test_what_is_no_table_is_named(write, content, sentence):
+    assert_refused(sentence, write(content))
+
+
+def test_the_target_is_the_hyperparameters(write):
+    with pytest.raises(
+        TrainingFailure, match='the target column "sex" is missing; the columns are'
+    ):
+        train({"training": [write(GOOD)]}, target="sex")
+    assert train({"training": [write(GOOD.replace("is_male", "sex"))]}, target="sex").steps == 3

@@ -1,0 +1,390 @@
+# Tests of the algorithm in languages/r. They run in a generated repository's tests/testthat.
+
+#' A table with four columns, of which `is_male` depends on the others
+make_table <- function(rows = 200, seed = 1) {
+  set.seed(seed)
+  table <- data.frame(
+    a = round(stats::rnorm(rows), 3),
+    b = round(stats::rnorm(rows, 4000, 800)),
+    c = as.numeric(stats::runif(rows) < 0.4)
+  )
+  eta <- table$a - (table$b - 4000) / 800 + table$c
+  cbind(is_male = as.numeric(stats::runif(rows) < stats::plogis(eta)), table)
+}
+
+write_table <- function(table, file = tempfile(fileext = ".csv")) {
+  utils::write.csv(table, file, row.names = FALSE, quote = FALSE)
+  file
+}
+
+write_file <- function(...) {
+  file <- tempfile(fileext = ".csv")
+  writeBin(charToRaw(paste0(...)), file)
+  file
+}
+
+default_hyperparameters <- function(...) {
+  defaults <- lapply(model_hyperparameters, function(each) each$default)
+  names(defaults) <- vapply(model_hyperparameters, function(each) each$name, "")
+  utils::modifyList(defaults, list(...))
+}
+
+#' Everything that is logged goes to `log`
+read_model <- function(channels, ...) {
+  utils::capture.output(
+    model <- model_read(model_new(default_hyperparameters(...)), channels)
+  )
+  model
+}
+
+train_model <- function(channels, ...) {
+  model <- read_model(channels, ...)
+  log <- utils::capture.output(while (!model_finished(model)) model <- model_step(model))
+  attr(model, "log") <- log
+  model
+}
+
+#' Expect a sentence; FILE in it stands for the file's path
+expect_sentence <- function(file, sentence, other = NULL) {
+  failure <- testthat::expect_error(
+    read_model(list(training = c(other, file))),
+    class = "training_failure"
+  )
+  said <- gsub(file, "FILE", conditionMessage(failure), fixed = TRUE)
+  testthat::expect_identical(said, sentence)
+}
+
+save_and_load <- function(model) {
+  folder <- withr::local_tempdir(.local_envir = parent.frame())
+  model_save(model, folder)
+  model_load(folder)
+}
+
+test_that("the saved model predicts as glm() does", {
+  table <- make_table()
+  ours <- save_and_load(train_model(list(training = write_table(table))))
+  theirs <- stats::glm(is_male ~ a + b + c, stats::binomial(), table)
+  new <- make_table(50, seed = 2)
+  expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
+  for (type in c("link", "response")) {
+    expect_equal(
+      predict(ours, new, type = type, se.fit = TRUE),
+      predict(theirs, new, type = type, se.fit = TRUE),
+      tolerance = 1e-8
+    )
+  }
+  expect_equal(vcov(ours), vcov(theirs), tolerance = 1e-8)
+  expect_equal(AIC(ours), AIC(theirs), tolerance = 1e-8)
+  expect_equal(deviance(ours), deviance(theirs), tolerance = 1e-8)
+  expect_equal(ours$iter, theirs$iter)
+})
+
+test_that("summary() of the saved model is that of glm()", {
+  table <- make_table()
+  ours <- summary(save_and_load(train_model(list(training = write_table(table)))))
+  theirs <- summary(stats::glm(is_male ~ a + b + c, binomial(), table))
+  same <- c(
+    "coefficients", "dispersion", "df", "cov.unscaled", "cov.scaled", "aic", "deviance",
+    "null.deviance", "df.residual", "df.null", "iter", "aliased"
+  )
+  expect_equal(ours[same], theirs[same], tolerance = 1e-8)
+  expect_output(print(ours), "Number of Fisher Scoring iterations: [0-9]+")
+})
+
+test_that("badly scaled columns cost no digits", {
+  table <- make_table()
+  table$a <- 1e6 + table$a
+  table$b <- table$b * 1e-9
+  ours <- save_and_load(train_model(list(training = write_table(table))))
+  theirs <- stats::glm(is_male ~ I(a - 1e6) + b + c, binomial(), table)
+  expect_equal(unname(coef(ours)[-1]), unname(coef(theirs)[-1]), tolerance = 1e-8)
+  expect_equal(
+    predict(ours, table, se.fit = TRUE)$se.fit, predict(theirs, table, se.fit = TRUE)$se.fit,
+    tolerance = 1e-8
+  )
+})
+
+test_that("any column name will do", {
+  table <- make_table()
+  names(table) <- c("is male?", "1st", "b + c", "if")
+  ours <- save_and_load(
+    train_model(list(training = write_table(table)), target = "is male?")
+  )
+  theirs <- stats::glm(`is male?` ~ ., binomial(), table)
+  expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
+  expect_equal(predict(ours, table), predict(theirs, table), tolerance = 1e-8)
+})
+
+test_that("the model is small, and its bytes are the same each time", {
+  file <- write_table(make_table(2000))
+  folders <- c(withr::local_tempdir(), withr::local_tempdir())
+  for (folder in folders) model_save(train_model(list(training = file)), folder)
+  for (name in c("model.rds", "coefficients.csv")) {
+    files <- file.path(folders, name)
+    expect_identical(unname(tools::md5sum(files[1])), unname(tools::md5sum(files[2])))
+    expect_lt(file.size(files[1]), 20000)
+  }
+})
+
+test_that("the table of coefficients lies beside the model", {
+  model <- train_model(list(training = write_table(make_table())))
+  folder <- withr::local_tempdir()
+  model_save(model, folder)
+  table <- utils::read.csv(file.path(folder, "coefficients.csv"))
+  expect_named(table, c("term", "estimate", "std_error", "z_value", "p_value"))
+  expect_identical(table$term, c("(Intercept)", "a", "b", "c"))
+  expect_equal(table$estimate, unname(coef(model_load(folder))), tolerance = 1e-14)
+})
+
+test_that("one file, several files and blocks of rows give the same model", {
+  table <- make_table()
+  whole <- train_model(list(training = write_table(table)))
+  halves <- c(write_table(table[1:77, ]), write_table(table[78:200, c(3, 1, 4, 2)]))
+  expect_equal(
+    train_model(list(training = halves))$coefficients[c(1, 2, 3, 4)], whole$coefficients,
+    tolerance = 1e-12
+  )
+})
+
+test_that("a resumed training equals one that was never interrupted", {
+  channels <- list(training = write_table(make_table()))
+  file <- withr::local_tempfile()
+  interrupted <- model_step(model_step(read_model(channels)))
+  model_save_checkpoint(interrupted, file)
+  resumed <- model_load_checkpoint(read_model(channels), file)
+  expect_identical(resumed$steps, 2)
+  while (!model_finished(resumed)) resumed <- model_step(resumed)
+  whole <- train_model(channels)
+  attr(whole, "log") <- NULL
+  expect_identical(resumed[sort(names(resumed))], whole[sort(names(whole))])
+})
+
+test_that("a checkpoint of other data, or half of one, is an error", {
+  file <- withr::local_tempfile()
+  model_save_checkpoint(model_step(read_model(list(training = write_table(make_table())))), file)
+  other <- read_model(list(training = write_table(make_table(seed = 3))))
+  expect_error(model_load_checkpoint(other, file), "it was made from other data")
+  bytes <- readBin(file, "raw", 1e6)
+  writeBin(utils::head(bytes, length(bytes) / 2), file)
+  expect_error(suppressWarnings(model_load_checkpoint(other, file)))
+})
+
+test_that("metrics are log loss and accuracy", {
+  table <- make_table()
+  other <- make_table(60, seed = 2)
+  model <- train_model(list(training = write_table(table), validation = write_table(other)))
+  theirs <- stats::glm(is_male ~ a + b + c, binomial(), table)
+  loss <- function(p, y) -mean(log(ifelse(y == 1, p, 1 - p)))
+  p <- predict(theirs, other, type = "response")
+  expect_equal(
+    model_metrics(model),
+    c(
+      "training:log_loss" = loss(stats::fitted(theirs), table$is_male),
+      "validation:log_loss" = loss(p, other$is_male),
+      "validation:accuracy" = mean((p > 0.5) == other$is_male)
+    ),
+    tolerance = 1e-8
+  )
+  without <- train_model(list(training = write_table(table)))
+  expect_named(model_metrics(without), "training:log_loss")
+})
+
+test_that("max_iterations and tolerance end the training", {
+  channels <- list(training = write_table(make_table()))
+  short <- train_model(channels, max_iterations = 2)
+  expect_identical(short$steps, 2)
+  expect_match(
+    attr(short, "log"), "WARNING: not converged after 2 iterations: raise max_iterations.",
+    fixed = TRUE
+  )
+  expect_identical(train_model(channels, tolerance = 0, max_iterations = 60)$steps, 60)
+  expect_lt(train_model(channels, tolerance = 1e-2)$steps, train_model(channels)$steps)
+})
+
+test_that("a step after which the deviance has grown is halved", {
+  # Columns with values far out, on which glm()'s own steps go too far.
+  for (seed in c(598, 1686)) {
+    set.seed(seed)
+    table <- data.frame(
+      is_male = stats::rbinom(30, 1, 0.5), a = round(stats::rt(30, 0.7), 2),
+      b = round(stats::rt(30, 0.7), 2)
+    )
+    trace <- utils::capture.output(
+      suppressWarnings(stats::glm(is_male ~ a + b, binomial(), table, control = list(trace = TRUE)))
+    )
+    theirs <- as.numeric(sub("Deviance = ([^ ]+).*", "\\1", grep("^Deviance", trace, value = TRUE)))
+    expect_gt(max(diff(theirs)), 1)
+    model <- read_model(list(training = write_table(table)))
+    ours <- numeric()
+    while (!model_finished(model)) {
+      model <- quietly(model_step(model))
+      ours <- c(ours, model$sums$deviance)
+    }
+    expect_true(model$converged)
+    expect_lt(max(diff(ours)), 1e-5)
+    expect_lte(utils::tail(ours, 1), min(theirs) + 1e-5)
+  }
+})
+
+test_that("separated classes are a warning", {
+  table <- make_table()
+  table$is_male <- as.numeric(table$a > 0)
+  model <- train_model(list(training = write_table(table)))
+  expect_length(attr(model, "log"), 1)
+  expect_match(attr(model, "log"), "^WARNING: the classes are \\(nearly\\) separated by a")
+  expect_true(model_metadata(model)$separated)
+  expect_s3_class(save_and_load(model), "glm")
+  # One column that is 1 for one class only.
+  table <- make_table()
+  table$c <- as.numeric(table$is_male == 1 & table$c == 1)
+  model <- train_model(list(training = write_table(table)))
+  expect_match(attr(model, "log"), "^WARNING: the classes are \\(nearly\\) separated by c:")
+  # As long as one likes.
+  model <- train_model(list(training = write_table(table)), tolerance = 0, max_iterations = 2000)
+  expect_s3_class(save_and_load(model), "glm")
+})
+
+test_that("rare classes are not taken for separated ones", {
+  table <- make_table(20000)
+  table$is_male <- as.numeric(stats::runif(20000) < stats::plogis(-7 + table$a))
+  model <- train_model(list(training = write_table(table)))
+  expect_false(model$separated)
+})
+
+test_that("a column that the others already tell is named", {
+  table <- make_table()
+  table$sum <- table$a + 2 * table$b
+  expect_sentence(
+    write_table(table), 'The column "sum" is a linear combination of a, b: leave it out.'
+  )
+  table$sum <- 7
+  expect_sentence(
+    write_table(table),
+    'The column "sum" has the same value in every row of training: leave it out.'
+  )
+  table$sum <- table$c
+  expect_sentence(
+    write_table(table), 'The column "sum" is a linear combination of c: leave it out.'
+  )
+})
+
+test_that("data that a GLM can't learn from is refused", {
+  table <- make_table()
+  expect_sentence(
+    write_table(table["is_male"]), 'There is no column beside the target "is_male".'
+  )
+  expect_sentence(
+    write_table(table[5:7, ]), "There are 3 rows of training, too few for 4 coefficients."
+  )
+  table$is_male <- 1
+  expect_sentence(
+    write_table(table),
+    'The target column "is_male" is 1 in every row of training: there is nothing to learn.'
+  )
+})
+
+test_that("CSV of every common form is read", {
+  table <- make_table(5)
+  table$is_male <- c(0, 1, 0, 1, 1)
+  table[1:2, "c"] <- c(-1.5, 2e-3)
+  expected <- table
+  rows <- do.call(paste, c(lapply(table, as.character), sep = ","))
+  header <- paste(names(table), collapse = ",")
+  read <- function(...) {
+    file <- write_file(...)
+    read_table(file, file, "is_male")
+  }
+  lines <- function(end) paste0(c(header, rows), end, collapse = "")
+  expect_equal(read(lines("\n")), expected)
+  expect_equal(read(lines("\r\n")), expected)
+  expect_equal(read("\ufeff", lines("\n")), expected)
+  expect_equal(read(sub("\n$", "", lines("\n"))), expected)
+  expect_equal(read(lines("\n"), "\n\n"), expected)
+  expect_equal(read(lines("\r\n"), "\r\n"), expected)
+  expect_equal(read(gsub("([^,\n]+)", '"\\1"', lines("\n"))), expected)
+  expect_equal(read(gsub(",", " , ", lines("\n"))), expected)
+})
+
+test_that("what is no row of numbers is named with file, line and column", {
+  head <- "is_male,a,b,c\n0,1,2,3\n1,2,3,5\n"
+  expect_cell <- function(row, sentence) {
+    expect_sentence(write_file(head, row, "\n0,9,9,9\n"), paste0("FILE, line 4", sentence))
+    # In the last row too, with and without an end of line.
+    expect_sentence(write_file(head, row), paste0("FILE, line 4", sentence))
+  }
+  for (text in c("abc", "inf", "-Inf", "NaN", "NA", "1e999", "0x10", "TRUE", "1 2", "2020-01-01")) {
+    expect_cell(paste0("0,1,", text, ",3"), sprintf(', column "b": "%s" is not a number.', text))
+  }
+  expect_cell("0,1,\"x,y\",3", ', column "b": "x,y" is not a number.')
+  expect_cell("0,1,,3", ', column "b": the cell is empty, and a GLM needs every value.')
+  expect_cell("0,1,2,", ', column "c": the cell is empty, and a GLM needs every value.')
+  expect_cell(",1,2,3", ', column "is_male": the target is empty.')
+  expect_cell("3,1,2,3", ', column "is_male": 3 is neither 0 nor 1.')
+  expect_cell("0.5,1,2,3", ', column "is_male": 0.5 is neither 0 nor 1.')
+  expect_cell("0,1,2", ": 3 fields, but the header has 4.")
+  expect_cell("0,1,2,3,4", ": 5 fields, but the header has 4.")
+  expect_cell("0,1,2,3,", ": 5 fields, but the header has 4.")
+  expect_sentence(
+    write_file("is_male,a,b,c\n0,1,2\n1,2,3,4\n"), "FILE, line 2: 3 fields, but the header has 4."
+  )
+  expect_sentence(
+    write_file("is_male,a,b,c\n0,1,2,3,4\n1,2,3,4\n"),
+    "FILE, line 2: 5 fields, but the header has 4."
+  )
+})
+
+test_that("far down in a file the line is the right one", {
+  rows <- rep("0,1,2,3", 50000)
+  rows[34567] <- "0,1,2,3,4"
+  text <- paste0(c("is_male,a,b,c", rows, ""), collapse = "\n")
+  expect_sentence(write_file(text), "FILE, line 34568: 5 fields, but the header has 4.")
+  rows[34567] <- "0,1,x,3"
+  text <- paste0(c("is_male,a,b,c", rows, ""), collapse = "\n")
+  expect_sentence(write_file(text), 'FILE, line 34568, column "b": "x" is not a number.')
+})
+
+test_that("headers that do not fit are named", {
+  first <- write_table(make_table())
+  second <- function(header) write_file(header, "\n0,1,2,3\n")
+  expect_sentence(
+    write_file("is_male,a,b\n0,1,2\n"), 'FILE, line 1: column "c" is missing.', first
+  )
+  expect_sentence(
+    write_file("is_male,a,b,c,d\n0,1,2,3,4\n"),
+    paste0('FILE, line 1: column "d" is not in ', first, "."), first
+  )
+  expect_sentence(second("is_male,a,a,c"), 'FILE, line 1: the column "a" stands twice.')
+  expect_sentence(second("is_male,a,,c"), "FILE, line 1: column 3 has no name.")
+  expect_sentence(
+    second("y,a,b,c"),
+    'FILE, line 1: the target column "is_male" is missing; the columns are y, a, b, c.'
+  )
+})
+
+test_that("what is no CSV at all is said", {
+  expect_sentence(write_file(""), "FILE is empty.")
+  expect_sentence(write_file("\n\n"), "FILE is empty.")
+  expect_sentence(write_file("is_male,a\n"), "FILE has a header but no rows.")
+  not_text <- "FILE is not a text file in UTF-8: only CSV can be read."
+  binary <- function(bytes) {
+    file <- tempfile(fileext = ".csv")
+    writeBin(bytes, file)
+    file
+  }
+  expect_sentence(binary(as.raw(c(80, 65, 82, 49, 0, 0, 21))), not_text)
+  expect_sentence(binary(memCompress(charToRaw("is_male,a\n0,1\n"), "gzip")), not_text)
+  utf16 <- iconv("is_male,a\n0,1\n", to = "UTF-16LE", toRaw = TRUE)[[1]]
+  expect_sentence(binary(utf16), not_text)
+  latin1 <- c(charToRaw("is_male,a\n0,"), as.raw(0xe9), charToRaw("\n"))
+  expect_sentence(binary(latin1), not_text)
+  # A header without rows does no harm beside a file that has some.
+  files <- c(write_file("is_male,a,b,c\n"), write_table(make_table()))
+  expect_identical(read_model(list(training = files))$rows$training, 200)
+})
+
+test_that("the penguins are told apart", {
+  data <- function(channel) file.path(root, "data", channel, "penguins.csv")
+  skip_if_not(file.exists(data("training")))
+  model <- train_model(list(training = data("training"), validation = data("validation")))
+  expect_gt(model_metrics(model)["validation:accuracy"], 0.9)
+})

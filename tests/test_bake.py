@@ -1,0 +1,257 @@
+"""What is generated: which files, and that what is in them is what it should be."""
+
+import filecmp
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+from cookiecutter.generate import generate_context
+from cookiecutter.prompt import prompt_for_config
+
+TEMPLATE = Path(__file__).parents[1]
+SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
+QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+
+WORKFLOW = ".github/workflows/ci.yml"
+# The files of a generated repository, those of every language first.
+FILES = {
+    "shared": f"""
+        .dockerignore
+        .editorconfig
+        .gitattributes
+        {WORKFLOW}
+        .gitignore
+        LICENSE
+        Makefile
+        README.md
+        data/README.md
+        data/training/penguins.csv
+        data/validation/penguins.csv
+        pyproject.toml
+        scripts/train_local.py
+        training-job.json
+    """,
+    "python": """
+        Dockerfile
+        requirements.in
+        requirements.txt
+        tests/conftest.py
+        tests/test_opt_ml.py
+        tests/test_train.py
+        training/model.py
+        training/opt_ml.py
+        training/train.py
+    """,
+    "r": """
+        .lintr
+        Dockerfile
+        packages.txt
+        tests/lint.R
+        tests/testthat/helper.R
+        tests/testthat/test-opt_ml.R
+        tests/testthat/test-train.R
+        training/model.R
+        training/opt_ml.R
+        training/sigterm.c
+        training/train.R
+    """,
+    "java": """
+        Dockerfile
+        checkstyle.xml
+        pom.xml
+        src/main/java/training/Checkpoints.java
+        src/main/java/training/Hyperparameter.java
+        src/main/java/training/Model.java
+        src/main/java/training/OptMl.java
+        src/main/java/training/StopRequest.java
+        src/main/java/training/Train.java
+        src/main/java/training/TrainingFailure.java
+        src/test/java/training/OptMlTest.java
+        src/test/java/training/TrainTest.java
+        src/test/resources/toy/Model.java
+    """,
+}
+LICENSES = {
+    "mit": "MIT License",
+    "apache-2.0": "Apache License",
+    "bsd-3-clause": "BSD 3-Clause License",
+    "proprietary": "Copyright (c) The authors. All rights reserved.",
+}
+# What cookiecutter renders; all else is copied as it is.
+RENDERED = {".gitignore", "LICENSE", "Makefile", "README.md", "pyproject.toml", "training-job.json"}
+
+
+def expected_files(language):
+    return set(f"{FILES['shared']} {FILES[language]}".split())
+
+
+def files(folder):
+    """Each file below the folder: its path within it → where it lies."""
+    return {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("license", QUESTIONS["license"])
+@pytest.mark.parametrize("ci", QUESTIONS["ci"])
+def test_every_combination_of_choices_has_its_files(bake, language, license, ci):
+    repository = bake(language, license=license, ci=ci)
+    without = {WORKFLOW} if ci == "none" else set()
+    assert set(files(repository)) == expected_files(language) - without
+    assert (repository / ".github").exists() == (ci == "github")
+    text = (repository / "LICENSE").read_text(encoding="utf-8")
+    assert text.lstrip().partition("\n")[0] == LICENSES[license]
+
+
+def test_no_template_syntax_is_left(repository):
+    for name, path in files(repository).items():
+        text = path.read_text(encoding="utf-8")
+        if name == WORKFLOW:
+            text = re.sub(r"\$\{\{ [a-z.]+ \}\}", "", text)
+        # Go's templates, which the engines speak, have braces and a dot.
+        text = re.sub(r"\{\{\.\w+(\.\w+)*\}\}", "", text)
+        if name in RENDERED | {WORKFLOW}:
+            assert not re.search(r"\{[{%]|[%}]\}", text.replace('"}}', "")), name
+        assert not re.search(r"cookiecutter|\{%|\{=#", text), name
+
+
+def test_all_but_the_rendered_files_are_copied_byte_for_byte(repository, language):
+    for name, path in files(repository).items():
+        sources = [SOURCE / name, SOURCE / "languages" / language / name]
+        (source,) = [source for source in sources if source.exists()]
+        assert filecmp.cmp(source, path, shallow=False) == (name not in RENDERED), name
+
+
+def test_lines_end_in_lf_and_the_last_line_too(repository):
+    for name, path in files(repository).items():
+        content = path.read_bytes()
+        assert b"\r" not in content, name
+        assert content.endswith(b"\n") and not content.endswith(b"\n\n"), name
+
+
+def test_rendered_files_have_no_blank_lines_in_pairs_and_no_blanks_at_line_ends(repository):
+    for name in RENDERED - {"LICENSE"}:
+        text = (repository / name).read_text(encoding="utf-8")
+        assert not re.search(r"\n\n\n|[ \t]\n", text), name
+
+
+def test_programs_are_executable_and_nothing_else_is(repository):
+    for name, path in files(repository).items():
+        assert bool(path.stat().st_mode & 0o111) == path.read_bytes().startswith(b"#!"), name
+
+
+def test_make_lists_the_verbs(repository):
+    done = subprocess.run(["make"], cwd=repository, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    verbs = re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE)
+    assert set(verbs) - {"lock"} == {"help", "build", "train", "shell", "test", "check", "clean"}
+
+
+# ---- The job -------------------------------------------------------------------------------
+
+
+def assert_valid(value, shape, name="request"):
+    """Hold a value against a shape of botocore's model, with all the limits that botocore skips."""
+    if shape.type_name == "structure":
+        for member, content in value.items():
+            assert_valid(content, shape.members[member], f"{name}.{member}")
+    elif shape.type_name == "list":
+        for content in value:
+            assert_valid(content, shape.member, f"{name}[]")
+    elif shape.type_name == "map":
+        for key, content in value.items():
+            assert_valid(key, shape.key, f"{name} key")
+            assert_valid(content, shape.value, f"{name}.{key}")
+    limits = shape.metadata
+    if shape.type_name in ("string", "list", "map"):
+        assert limits.get("min", 0) <= len(value) <= limits.get("max", len(value)), name
+    if shape.type_name == "integer":
+        assert limits.get("min", value) <= value <= limits.get("max", value), name
+    if "pattern" in limits:
+        assert re.fullmatch(limits["pattern"], value), name
+    if "enum" in limits:
+        assert value in limits["enum"], name
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-northwest-1", "us-gov-west-1"])
+@pytest.mark.parametrize("slug", ["p2", "a-slug-of-the-forty-characters-it-may-ha"])
+def test_training_job_is_a_valid_request(bake, language, region, slug):
+    repository = bake(language, project_slug=slug, aws_region=region)
+    request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
+    model = get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateTrainingJob").input_shape
+    report = ParamValidator().validate(request, shape)
+    assert not report.has_errors(), report.generate_report()
+    assert_valid(request, shape)
+    # Each submission puts the time behind the name.
+    name = f"{request['TrainingJobName']}-20251231-235959"
+    assert_valid(name, shape.members["TrainingJobName"])
+    for bucket in re.findall(r"s3://([^/]*)", json.dumps(request)):
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
+
+
+def test_arn_and_registry_are_those_of_the_region():
+    for partition in (
+        get_session().get_component("data_loader").load_data("partitions")["partitions"]
+    ):
+        for region in partition["regions"]:
+            if region.endswith("-global"):
+                continue
+            questions = generate_context(TEMPLATE / "cookiecutter.json")
+            questions["cookiecutter"]["aws_region"] = region
+            answers = prompt_for_config(questions, no_input=True)
+            assert answers["__partition"] == partition["id"]
+            assert answers["__dns_suffix"] == partition["outputs"]["dnsSuffix"]
+
+
+# ---- Ways to generate ----------------------------------------------------------------------
+
+
+def test_a_path_with_blanks_and_letters_of_other_languages_will_do(cookiecutter, tmp_path):
+    place = tmp_path / "Käse & Brot 데이터"
+    place.mkdir()
+    done = cookiecutter("--no-input", "--output-dir", place, "language=r")
+    assert done.returncode == 0, done.stderr
+    assert set(files(place / "penguin-training")) == expected_files("r")
+
+
+def test_answers_can_be_preset_by_a_file(cookiecutter, tmp_path):
+    preset = {"language": "java", "author": "Müller GmbH", "aws_region": "eu-central-1"}
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({"default_context": preset}), encoding="utf-8")
+    done = cookiecutter("--no-input", "--config-file", config, "--output-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    repository = tmp_path / "penguin-training"
+    assert set(files(repository)) == expected_files("java")
+    assert "(c) Müller GmbH\n" in (repository / "LICENSE").read_text(encoding="utf-8")
+    assert ".eu-central-1." in (repository / "training-job.json").read_text(encoding="utf-8")
+
+
+def test_answers_can_be_typed(cookiecutter, tmp_path):
+    # In the order of the questions; an empty line takes the default.
+    typed = ["Seal training", "", "", "Ada Lovelace", "2", "", "4", "2"]
+    done = cookiecutter("--output-dir", tmp_path, typed="".join(f"{line}\n" for line in typed))
+    assert done.returncode == 0, done.stderr
+    repository = tmp_path / "seal-training"
+    assert set(files(repository)) == expected_files("r") - {WORKFLOW}
+    license = (repository / "LICENSE").read_text(encoding="utf-8")
+    assert license.startswith("Copyright (c) Ada Lovelace. All rights reserved.\n")
+    for prompt in QUESTIONS["__prompts__"].values():
+        texts = [prompt] if isinstance(prompt, str) else prompt.values()
+        assert all(text in done.stdout for text in texts)
+
+
+def test_generating_again_over_the_same_place_changes_nothing(cookiecutter, language, tmp_path):
+    contents = []
+    for _ in range(2):
+        done = cookiecutter("--no-input", "-f", "--output-dir", tmp_path, f"language={language}")
+        assert done.returncode == 0, done.stderr
+        found = files(tmp_path / "penguin-training")
+        contents.append({name: path.read_bytes() for name, path in found.items()})
+    assert contents[0] == contents[1]
+    assert set(contents[0]) == expected_files(language)

@@ -1,0 +1,73 @@
+"""Training on the machine itself, without an engine (--no-container), and `make demo`."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from support import LANGUAGES, TEMPLATE, unavailable
+
+TOOLS = {"python": [], "r": ["Rscript"], "java": ["java", "mvn"]}
+LONG = {"python": "rounds=100000", "r": "max_iterations=100000", "java": "rounds=100000"}
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def train(request, bake):
+    """Function: flags of scripts/train_local.py --no-container → the finished process."""
+    for tool in TOOLS[request.param]:
+        if not shutil.which(tool):
+            unavailable(f"There is no {tool} on this machine.")
+    repository = bake(request.param, project_slug=f"host-run-{request.param}")
+
+    def run(*flags):
+        return subprocess.run(
+            [sys.executable, "-B", "scripts/train_local.py", "--no-container", *flags],
+            cwd=repository,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=600,
+        )
+
+    run.language = request.param
+    return run
+
+
+def test_a_job_completes_on_the_machine_itself(train):
+    done = train()
+    assert done.returncode == 0, done.stdout
+    assert "Status: Completed\n" in done.stdout
+    assert "validation:accuracy = 0.9" in done.stdout
+
+
+def test_a_stop_saves_the_model_on_the_machine_itself_c5(train):
+    flags = [f"--hyperparameter={LONG[train.language]}"]
+    if train.language == "r":
+        flags.append("--hyperparameter=tolerance=0")
+    done = train("--stop-after", "4", *flags)
+    assert done.returncode == 0, done.stdout
+    assert "Status: Stopped (stopped after 4 s), exit code 0" in done.stdout
+    assert "model.tar.gz" in done.stdout
+
+
+def test_make_demo_trains_without_an_engine_and_says_so(tmp_path):
+    """On a copy, as of a fresh clone; the tools come from this environment."""
+    copy = tmp_path / "template"
+    ignored = shutil.ignore_patterns(".git", ".venv", "demo", "runs", "__pycache__")
+    shutil.copytree(TEMPLATE, copy, ignore=ignored)
+    cookiecutter = shutil.which("cookiecutter", path=os.path.dirname(sys.executable))
+    done = subprocess.run(
+        ["scripts/demo.sh", cookiecutter, "python"],
+        cwd=copy,
+        env=os.environ | {"CONTAINER_ENGINE": "no-such-engine"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "No container engine answers: training on this machine instead" in done.stdout
+    assert "Status: Completed\n" in done.stdout

@@ -1,0 +1,54 @@
+"""What is generated, and the template itself, pass the linters that they ask others to pass."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).parents[1]
+
+
+def lint(folder, tool, *arguments):
+    """Run a tool of the environment that runs the tests; its words are the failure."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name(tool), *arguments],
+        cwd=folder,
+        env=os.environ | {"RUFF_NO_CACHE": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "check", [["check"], ["format", "--check", "--diff"]], ids=["rules", "format"]
+)
+def test_generated_python_is_clean(repository, check):
+    lint(repository, "ruff", *check, ".")
+
+
+def test_generated_dockerfile_is_clean(repository):
+    lint(repository, "hadolint", "--config", TEMPLATE / ".hadolint.yaml", "Dockerfile")
+
+
+@pytest.mark.parametrize(
+    "check", [["check"], ["format", "--check", "--diff"]], ids=["rules", "format"]
+)
+def test_the_templates_python_is_clean(check):
+    lint(TEMPLATE, "ruff", *check, "--config", "pyproject.toml")
+
+
+def test_shell_scripts_are_clean():
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=TEMPLATE, check=True, capture_output=True).stdout
+    paths = [TEMPLATE / name for name in listed.decode().rstrip("\0").split("\0")]
+    scripts = [
+        path
+        for path in paths
+        if path.is_file() and path.read_bytes().startswith((b"#!/usr/bin/env bash", b"#!/bin/sh"))
+    ]
+    assert scripts
+    lint(TEMPLATE, "shellcheck", *scripts)

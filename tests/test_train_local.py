@@ -1,0 +1,416 @@
+"""scripts/train_local.py against an engine that only writes down what it is asked.
+
+It is run by Python 3.9, the oldest that it promises, where that is installed.
+"""
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+
+import pytest
+
+PENGUINS = "penguins-python"
+
+# Writes down each call, one argument a line, and does for `run` what $RUN says. $output and $model
+# are the folders that the container would write to.
+ENGINE = r"""#!/bin/sh
+{ printf '%s\n' "$@"; echo; } >> "$CALLS"
+for argument in "$@"; do
+  # type=bind,"source=...",target=...
+  source=${argument#*source=}; source=${source%,target=*}; source=${source%\"}
+  case "$argument" in
+    *,target=/opt/ml/output) output=$source ;;
+    *,target=/opt/ml/model) model=$source ;;
+  esac
+done
+case "$1" in
+  image) eval "$INSPECT" ;;
+  run) if [ -t 0 ] || [ -t 1 ]; then echo "a terminal"; fi; eval "$RUN" ;;
+  inspect) echo "${OOM:-false}" ;;
+esac
+"""
+
+
+def oldest_python():
+    """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
+    found = shutil.which("python3.9")
+    works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
+    return found if works else sys.executable
+
+
+class Laptop:
+    """A generated repository and an engine: `train` runs the script and returns what it did."""
+
+    def __init__(self, repository, folder):
+        self.repository = repository
+        self.engine = folder / "engine"
+        self.calls_file = folder / "calls"
+        self.engine.write_text(ENGINE)
+        self.engine.chmod(0o755)
+        self.environment = {
+            "PATH": "/usr/bin:/bin",
+            "CONTAINER_ENGINE": str(self.engine),
+            "CALLS": str(self.calls_file),
+            "INSPECT": "",
+            "RUN": "",
+        }
+
+    def train(self, *options, **environment):
+        return subprocess.run(
+            [oldest_python(), "-B", "scripts/train_local.py", *options],
+            cwd=self.repository,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=30,
+        )
+
+    @property
+    def calls(self):
+        """The engine's calls, each a list of arguments."""
+        if not self.calls_file.exists():
+            return []
+        return [call.split("\n") for call in self.calls_file.read_text().rstrip().split("\n\n")]
+
+    @property
+    def run_call(self):
+        (call,) = [call for call in self.calls if call[0] == "run"]
+        return call
+
+    @property
+    def job(self):
+        """The folder of the only run."""
+        (folder,) = (self.repository / "runs").iterdir()
+        return folder
+
+    def edit_job(self, edit):
+        path = self.repository / "training-job.json"
+        request = json.loads(path.read_text(encoding="utf-8"))
+        edit(request)
+        path.write_text(json.dumps(request), encoding="utf-8")
+
+
+@pytest.fixture
+def laptop(bake, tmp_path):
+    # A comma and a blank in its path: --mount has commas of its own.
+    repository = tmp_path / "a, b" / "repository"
+    shutil.copytree(bake("python"), repository)
+    return Laptop(repository, tmp_path)
+
+
+def mounts(call):
+    """Target → (source, further flags) of each mount, in order."""
+    found = {}
+    for option, value in itertools.pairwise(call):
+        if option == "--mount":
+            parts = re.findall(r'"[^"]*"|[^,]+', value)
+            kind, source, target, *flags = [part.strip('"') for part in parts]
+            assert kind == "type=bind"
+            found[target.removeprefix("target=")] = (source.removeprefix("source="), flags)
+    return found
+
+
+def assert_started_as_a_job(call, laptop, job):
+    assert call[:3] == ["run", "--name", f"{job.name}-algo-1"]
+    assert call[-2:] == [f"{PENGUINS}:local", "train"]
+    assert re.fullmatch(rf"{PENGUINS}-\d{{8}}-\d{{6}}", job.name)
+    assert len(job.name) <= 63
+    assert not {"-t", "--tty", "-it", "-i", "--interactive"} & set(call)
+    data = laptop.repository / "data"
+    assert mounts(call) == {
+        "/opt/ml/input/config": (f"{job}/input/config", ["readonly"]),
+        "/opt/ml/input/data/training": (f"{data}/training", ["readonly"]),
+        "/opt/ml/input/data/validation": (f"{data}/validation", ["readonly"]),
+        "/opt/ml/model": (f"{job}/model", []),
+        "/opt/ml/output": (f"{job}/output", []),
+        "/opt/ml/checkpoints": (f"{job}/checkpoints", []),
+    }
+    variables = [value for option, value in itertools.pairwise(call) if option == "--env"]
+    arn = f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{job.name}"
+    assert variables == [f"TRAINING_JOB_NAME={job.name}", f"TRAINING_JOB_ARN={arn}"]
+
+
+def test_a_run_starts_the_image_as_the_service_does(laptop):  # C1, C14, C24, C25, C74
+    done = laptop.train(RUN='echo a line; echo x > "$model/x"')
+    assert done.returncode == 0, done.stderr
+    assert_started_as_a_job(laptop.run_call, laptop, laptop.job)
+    assert "a terminal" not in done.stdout
+    assert "a line\n" in done.stdout
+    assert [call[0] for call in laptop.calls] == ["image", "run", "inspect", "rm"]
+
+
+def test_print_shows_that_command_and_does_nothing(laptop):
+    done = laptop.train("--print", "--no-network")
+    assert (done.returncode, done.stderr) == (0, "")
+    unquoted = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {done.stdout}"], capture_output=True, encoding="utf-8"
+    )
+    engine, *call = unquoted.stdout.rstrip().split("\n")
+    assert engine == str(laptop.engine)
+    call.remove("--network")
+    call.remove("none")
+    assert_started_as_a_job(call, laptop, laptop.repository / "runs" / call[2][: -len("-algo-1")])
+    assert laptop.calls == [] and not (laptop.repository / "runs").exists()
+
+
+def test_no_network_is_passed_on(laptop):
+    laptop.train("--no-network")
+    assert laptop.run_call[3:5] == ["--network", "none"]
+
+
+def test_the_configuration_files_are_those_of_a_job(laptop):  # C27-C38
+    laptop.train("--hyperparameter", "rounds=7", "--hyperparameter", "target=a=b")
+    config = laptop.job / "input" / "config"
+    read = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in config.iterdir()}
+    channel = {
+        "ContentType": "text/csv",
+        "RecordWrapperType": "None",
+        "S3DistributionType": "FullyReplicated",
+        "TrainingInputMode": "File",
+    }
+    group = {
+        "hosts": ["algo-1"],
+        "instance_group_name": "homogeneousCluster",
+        "instance_type": "ml.m5.large",
+    }
+    assert read == {
+        "hyperparameters.json": {
+            "target": "a=b",
+            "rounds": "7",
+            "learning_rate": "0.1",
+            "max_depth": "4",
+        },
+        "inputdataconfig.json": {"training": channel, "validation": channel},
+        "resourceconfig.json": {
+            "current_group_name": "homogeneousCluster",
+            "current_host": "algo-1",
+            "current_instance_type": "ml.m5.large",
+            "hosts": ["algo-1"],
+            "instance_groups": [group],
+            "network_interface_name": "eth0",
+            "topology": None,
+        },
+    }
+
+
+def test_the_jobs_environment_and_checkpoint_path_reach_the_container(laptop):  # C64, C75
+    def edit(request):
+        request["Environment"] = {"A": "b c=$d"}
+        request["CheckpointConfig"]["LocalPath"] = "/opt/ml/kept"
+
+    laptop.edit_job(edit)
+    laptop.train()
+    assert "A=b c=$d" in laptop.run_call
+    assert "/opt/ml/kept" in mounts(laptop.run_call)
+
+
+def test_without_a_checkpoint_config_there_is_no_folder_for_checkpoints(laptop):  # C64
+    laptop.edit_job(lambda request: request.pop("CheckpointConfig"))
+    laptop.train()
+    assert "/opt/ml/checkpoints" not in mounts(laptop.run_call)
+
+
+def test_a_completed_job_shows_metrics_and_packs_model_and_output(laptop):  # C59, C94
+    done = laptop.train(
+        RUN="""
+            echo 'step=1 training:log_loss=0.5 validation:log_loss=0.6'
+            echo 'step=2 training:log_loss=1.2e-05 validation:log_loss=0.4'
+            mkdir "$model/sub"; echo m > "$model/sub/m"; echo d > "$output/data/d"
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    place = f"runs/{laptop.job.name}"
+    assert done.stdout.partition("\n\n")[2] == (
+        "Status: Completed\n"
+        "  training:log_loss = 1.2e-05\n"
+        "  validation:log_loss = 0.4\n"
+        "  validation:accuracy = none: no line of the log matches its Regex\n"
+        f"Model: {place}/model.tar.gz\n"
+        f"Output: {place}/output.tar.gz\n"
+        f"Files of this run: {place}\n"
+    )
+    with tarfile.open(laptop.job / "model.tar.gz") as archive:
+        assert archive.getnames() == ["sub", "sub/m"]
+    with tarfile.open(laptop.job / "output.tar.gz") as archive:
+        assert archive.getnames() == ["d"]
+
+
+def test_an_empty_model_is_told(laptop):  # C60
+    done = laptop.train()
+    assert done.returncode == 0
+    assert "Model: none, since /opt/ml/model is empty" in done.stdout
+
+
+FAULTS = {
+    "failure file": (
+        "echo 'No such target.' > \"$output/failure\"; exit 1",
+        "AlgorithmError: No such target., exit code: 1",
+    ),
+    "no failure file": (
+        "echo trace; exit 1",
+        "AlgorithmError: the program wrote no /opt/ml/output/failure, exit code: 1",
+    ),
+    "usage": (
+        "exit 2",
+        "AlgorithmError: the program wrote no /opt/ml/output/failure, exit code: 2",
+    ),
+    "killed": ("exit 137", "killed, perhaps since the memory was full, exit code: 137"),
+    "not found": (
+        "echo 'exec: \"train\": executable file not found in $PATH: unknown.' >&2; exit 127",
+        "no ENTRYPOINT",
+    ),
+    "not executable": ("echo 'permission denied' >&2; exit 126", "not executable"),
+    "no interpreter": ("echo 'no such file or directory' >&2; exit 127", "CRLF"),
+    "wrong architecture": ("echo 'exec format error' >&2; exit 1", "another architecture"),
+    "engine": (
+        "echo 'invalid mount config' >&2; exit 125",
+        "exit code: 125",
+    ),
+}
+
+
+@pytest.mark.parametrize(("run", "reason"), FAULTS.values(), ids=FAULTS)
+def test_a_failed_job_has_the_reason_that_the_service_would_give(laptop, run, reason):  # C57, C58
+    done = laptop.train(RUN=run)
+    assert done.returncode == 1
+    status, failure = re.findall(r"^(?:Status|FailureReason): (.*)", done.stdout, re.MULTILINE)
+    assert status == "Failed"
+    assert reason in failure
+    assert ["rm", "--force"] in [call[:2] for call in laptop.calls]
+
+
+def test_full_memory_is_told_where_the_engine_knows(laptop):
+    done = laptop.train(RUN="exit 137", OOM="true")
+    assert "FailureReason: AlgorithmError: the memory was full, exit code: 137" in done.stdout
+
+
+def test_a_failure_file_counts_to_1024_characters(laptop):  # C57
+    done = laptop.train(RUN='printf "%02000d" 0 > "$output/failure"; exit 1')
+    assert f"AlgorithmError: {'0' * 1024}, exit code: 1" in done.stdout
+
+
+def test_a_failure_file_need_not_be_utf_8(laptop):
+    done = laptop.train(RUN=r'printf "caf\351" > "$output/failure"; exit 1')
+    assert "AlgorithmError: caf\ufffd, exit code: 1" in done.stdout
+
+
+def test_a_stopped_job_is_stopped_as_the_service_does(laptop):  # C5
+    until_stopped = 'until grep -q "^stop$" "$CALLS"; do sleep 0.05; done; echo x > "$model/x"'
+    done = laptop.train("--stop-after", "0.2", RUN=until_stopped)
+    assert done.returncode == 0, done.stdout
+    (stop,) = [call for call in laptop.calls if call[0] == "stop"]
+    assert stop == ["stop", "-t", "120", f"{laptop.job.name}-algo-1"]
+    assert "Status: Stopped (stopped after 0.2 s), exit code 0\n" in done.stdout
+    assert "model.tar.gz" in done.stdout
+
+
+def test_an_interrupted_job_starts_again_with_its_checkpoints_alone(laptop):  # C67, C68
+    run = """
+        case $(grep -c '^run$' "$CALLS") in
+          1) echo half > "$model/half"; touch "${model%model}checkpoints/checkpoint-1"
+             until grep -q '^kill$' "$CALLS"; do sleep 0.05; done; exit 137 ;;
+          2) ls "$model" "${model%model}checkpoints"; echo x > "$model/x" ;;
+        esac
+    """
+    done = laptop.train("--interrupt-after", "0.3", RUN=run)
+    assert done.returncode == 0, done.stdout
+    assert "Interrupted after 0.3 s" in done.stdout and "checkpoint-1" in done.stdout
+    with tarfile.open(laptop.job / "model.tar.gz") as archive:
+        assert archive.getnames() == ["x"]
+
+
+def test_lines_of_the_log_come_as_they_are_printed(laptop, tmp_path):
+    go = tmp_path / "go"
+    process = subprocess.Popen(
+        [oldest_python(), "-B", "scripts/train_local.py"],
+        cwd=laptop.repository,
+        env=laptop.environment
+        | {"RUN": f"echo first; until [ -e '{go}' ]; do sleep 0.05; done; echo last"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    with process:
+        started = time.monotonic()
+        while process.stdout.readline() != "first\n":
+            assert time.monotonic() - started < 10
+        go.touch()
+        assert process.stdout.readline() == "last\n"
+
+
+# ---- What the user can mend: one sentence ----------------------------------------------------
+
+
+def assert_one_sentence(done, start, code=1):
+    assert done.returncode == code
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith(start), done.stderr
+
+
+def test_a_missing_image(laptop):
+    done = laptop.train("--image", "a:b", INSPECT="echo 'Error: No such image: a:b' >&2; exit 1")
+    assert_one_sentence(done, "There is no image a:b: run `make build` first.")
+    assert not (laptop.repository / "runs").exists()
+
+
+def test_an_engine_that_does_not_answer(laptop):
+    done = laptop.train(INSPECT="echo 'Cannot connect to the daemon' >&2; exit 1")
+    assert_one_sentence(done, f"{laptop.engine} does not answer (Cannot connect to the daemon): ")
+
+
+def test_a_chosen_engine_that_is_not_there(laptop):
+    done = laptop.train(CONTAINER_ENGINE="dockr")
+    assert_one_sentence(done, 'CONTAINER_ENGINE is "dockr", and there is no such command.')
+
+
+def test_no_engine_at_all(laptop, tmp_path):
+    done = laptop.train(CONTAINER_ENGINE="", PATH=str(tmp_path / "empty"))
+    assert_one_sentence(done, "There is no container engine: install docker, podman or finch, ")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "training-job.json can't be read: No such file or directory."),
+        (b'{"a": }', "training-job.json is not valid JSON: "),
+        (b"[]", "training-job.json must be one JSON object, a CreateTrainingJob request."),
+        (b"\xff\xfe", "training-job.json is not valid JSON: "),
+    ],
+)
+def test_a_broken_training_job(laptop, content, sentence):
+    path = laptop.repository / "training-job.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    assert_one_sentence(laptop.train(), sentence)
+
+
+@pytest.mark.parametrize("options", [[], ["--print"]], ids=["run", "print"])
+def test_a_channel_without_its_folder(laptop, options):
+    shutil.rmtree(laptop.repository / "data" / "validation")
+    done = laptop.train(*options)
+    assert_one_sentence(done, 'Channel "validation" of training-job.json needs its files in data/')
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--hyperparameter", "rounds"],
+        ["--hyperparameter", "=7"],
+        ["--stop-after", "soon"],
+        ["--stop-after", "-1"],
+        ["--stop-after", "1", "--interrupt-after", "1"],
+        ["--print", "--no-container"],
+        ["--hyper", "a=b"],
+        ["serve"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_options_are_usage_errors(laptop, options):
+    done = laptop.train(*options)
+    assert done.returncode == 2
+    assert "train_local.py: error: " in done.stderr
+    assert laptop.calls == []

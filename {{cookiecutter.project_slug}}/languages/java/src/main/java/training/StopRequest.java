@@ -1,0 +1,35 @@
+package training;
+
+/**
+ * Whether SIGTERM has come: the service sends it to stop a job, then waits 120 s (C5).
+ *
+ * <p>The JVM answers SIGTERM by running its shutdown hooks, each in a thread of its own, also
+ * while the main thread is inside a long call of a library. The hook then waits for the main
+ * thread, which finishes its work and ends the JVM itself; a hook that returns would end it in
+ * mid-work, with exit code 143.
+ */
+final class StopRequest {
+  private volatile boolean received;
+
+  StopRequest() {
+    Thread main = Thread.currentThread();
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> onSigterm(main), "sigterm"));
+  }
+
+  boolean received() {
+    return received;
+  }
+
+  private void onSigterm(Thread main) {
+    if (!main.isAlive()) {
+      return; // No signal: the JVM ends by itself.
+    }
+    received = true;
+    OptMl.log("SIGTERM received: finishing this step, then saving checkpoint and model.");
+    try {
+      main.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

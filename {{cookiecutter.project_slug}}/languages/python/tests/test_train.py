@@ -1,0 +1,150 @@
+"""The whole program: with a toy model, then with the model of this repository on data/."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import train
+from conftest import write_config
+
+REPOSITORY = Path(__file__).parent.parent
+JOB = json.loads((REPOSITORY / "training-job.json").read_text(encoding="utf-8"))
+
+
+def terminate_and_wait(capsys):
+    """Send SIGTERM to this process and wait until it is logged."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        if "SIGTERM received" in capsys.readouterr().out:
+            return
+        time.sleep(0.01)
+    pytest.fail("SIGTERM was not logged within ten seconds")
+
+
+def test_training_leaves_a_model_its_metadata_and_step_lines(root, toy, capsys):
+    write_config(root, "hyperparameters.json", {"count": "2"})
+    assert train.main(["train"]) == 0
+    assert (root / "model/count.txt").read_text() == "2"
+    metadata = json.loads((root / "model/metadata.json").read_text())
+    assert metadata["hyperparameters"]["count"] == 2
+    assert metadata["metrics"] == {"training:count": 2.0}
+    assert (metadata["steps"], metadata["stopped"]) == (2, False)
+    assert metadata["rows"] == {"training": 1}
+    log = capsys.readouterr().out.splitlines()
+    assert "Hyperparameters: count=2 fast=false kind=adam label=x rate=0.5" in log
+    assert "step=2 training:count=2" in log
+
+
+def test_no_argument_trains_too_and_pairs_override(root, toy):
+    assert train.main(["--count", "4"]) == 0
+    assert (root / "model/count.txt").read_text() == "4"
+
+
+def test_help_lists_the_hyperparameters(root, toy, capsys):
+    assert train.main(["--help"]) == 0
+    help_text = capsys.readouterr().out
+    for each in toy.HYPERPARAMETERS:
+        assert f"--{each.name}" in help_text
+    assert not list((root / "model").iterdir())
+
+
+def test_serve_is_refused_c22(root, toy, capsys):
+    assert train.main(["serve"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_stop_saves_the_steps_done_c5(root, toy, capsys):
+    def step(self):
+        self.steps += 1
+        terminate_and_wait(capsys)
+
+    toy.step = step
+    (root / "checkpoints").mkdir()
+    assert train.main(["train", "--count", "1000"]) == 0
+    assert (root / "model/count.txt").read_text() == "1"
+    assert json.loads((root / "model/metadata.json").read_text())["stopped"] is True
+    assert (root / "checkpoints/checkpoint-00000001").exists()
+
+
+def test_a_stop_before_the_first_step_fails_with_a_sentence(root, toy, capsys):
+    def read(self, channels):
+        terminate_and_wait(capsys)
+
+    toy.read = read
+    assert train.main(["train"]) == 1
+    assert (root / "output/failure").read_text().startswith("Stopped by SIGTERM before the first")
+    assert not list((root / "model").iterdir())
+
+
+def test_a_run_resumes_from_the_checkpoint_c67(root, toy, capsys):
+    (root / "checkpoints").mkdir()
+    (root / "checkpoints/checkpoint-00000002").write_text("2")
+    assert train.main(["train"]) == 0
+    log = capsys.readouterr().out
+    assert "Resuming from checkpoint-00000002, after step 2." in log
+    assert "step=3 " in log
+    assert "step=2 " not in log
+
+
+def test_a_run_that_resumes_at_the_end_saves_the_model_again(root, toy):
+    (root / "checkpoints").mkdir()
+    (root / "checkpoints/checkpoint-00000003").write_text("3")
+    assert train.main(["train"]) == 0
+    assert json.loads((root / "model/metadata.json").read_text())["metrics"]
+
+
+def test_an_error_in_the_model_is_a_failure_with_a_trace(root, toy, capsys):
+    def step(self):
+        raise ZeroDivisionError("by zero")
+
+    toy.step = step
+    assert train.main(["train"]) == 1
+    assert (root / "output/failure").read_text().startswith("ZeroDivisionError: by zero\n")
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, list[str]]:
+    """Train the repository's own model on data/, as training-job.json says."""
+    root = tmp_path_factory.mktemp("opt_ml")
+    (root / "input/config").mkdir(parents=True)
+    write_config(root, "hyperparameters.json", JOB["HyperParameters"])
+    channels = [channel["ChannelName"] for channel in JOB.get("InputDataConfig", [])]
+    write_config(root, "inputdataconfig.json", {name: {} for name in channels})
+    for name in channels:
+        shutil.copytree(REPOSITORY / "data" / name, root / "input/data" / name)
+    environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(root)}
+    run = subprocess.run(
+        [sys.executable, "train.py", "train"],
+        cwd=REPOSITORY / "training",
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert run.returncode == 0, run.stderr
+    return root, run.stdout.splitlines()
+
+
+def test_the_model_trains_on_the_data_of_this_repository(trained):
+    root, log = trained
+    metadata = json.loads((root / "model/metadata.json").read_text(encoding="utf-8"))
+    assert metadata["steps"] >= 1
+    assert len(list((root / "model").iterdir())) >= 2
+    assert not (root / "output/failure").exists()
+    assert any(line.startswith("step=1 ") for line in log)
+
+
+@pytest.mark.parametrize(
+    "definition", JOB["AlgorithmSpecification"]["MetricDefinitions"], ids=lambda each: each["Name"]
+)
+def test_each_metric_definition_finds_a_number_in_the_log_c94(trained, definition):
+    found = [re.search(definition["Regex"], line) for line in trained[1]]
+    values = [float(match[1]) for match in found if match]
+    assert values

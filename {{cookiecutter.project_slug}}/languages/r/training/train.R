@@ -1,0 +1,82 @@
+# Train the model on one host of a SageMaker training job.
+#
+#     Rscript train.R [train] [--hyperparameter value ...]
+#
+# The service starts the image with the word "train" (C1); everything else comes from files under
+# /opt/ml. The algorithm is in model.R, the service's contract in opt_ml.R.
+
+# Where the other files lie: beside this one. Rscript writes a blank in a path as "~+~".
+is_program <- sys.nframe() == 0
+code <- if (is_program) {
+  sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1]) |>
+    gsub(pattern = "~+~", replacement = " ", fixed = TRUE) |>
+    dirname() |>
+    normalizePath()
+} else {
+  getwd()
+}
+# An environment of its own, so that no name in model.R can replace one of the contract's. With the
+# source, a stack trace has line numbers.
+opt_ml <- new.env(parent = baseenv())
+sys.source(file.path(code, "opt_ml.R"), envir = opt_ml, chdir = TRUE, keep.source = TRUE)
+
+#' Run the program
+#'
+#' @param arguments The words after the program's name.
+#' @return The exit code: 0, 1 for a failed training, 2 for words that mean nothing here.
+main <- function(arguments) {
+  # R compiles functions as it meets them, which for those that run once costs more than it saves
+  # (a third of a short job): not before the steps.
+  compiler::enableJIT(0)
+  opt_ml$watch_sigterm()
+  opt_ml$run(function() train(arguments))
+}
+
+#' Read, train step by step, keep checkpoints, save the model
+#'
+#' @inheritParams main
+train <- function(arguments) {
+  # Not before, since it may take a while, and SIGTERM and a failure count from the start.
+  source(file.path(code, "model.R"), chdir = TRUE, keep.source = TRUE, encoding = "UTF-8")
+
+  if ("--help" %in% arguments) {
+    cat(opt_ml$usage(model_hyperparameters), sep = "\n")
+    return(invisible())
+  }
+  overrides <- opt_ml$read_arguments(arguments, model_hyperparameters)
+  hyperparameters <- opt_ml$read_hyperparameters(model_hyperparameters, overrides)
+  opt_ml$read_hosts()
+  channels <- opt_ml$read_channels(model_required_channels)
+
+  model <- model_new(hyperparameters) |>
+    model_read(channels)
+  checkpoints <- opt_ml$open_checkpoints()
+  model <- opt_ml$resume(checkpoints, model, model_load_checkpoint)
+
+  compiler::enableJIT(3)
+  metrics <- NULL
+  while (!model_finished(model) && !opt_ml$sigterm_received()) {
+    model <- model_step(model)
+    metrics <- model_metrics(model)
+    opt_ml$log_step(model$steps, metrics)
+    if (opt_ml$checkpoint_due(checkpoints)) {
+      opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+    }
+  }
+
+  if (model$steps == 0) {
+    opt_ml$fail("Stopped by SIGTERM before the first step was done: there is no model to save.")
+  }
+  opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+  metadata <- list(
+    hyperparameters = hyperparameters,
+    metrics = as.list(if (is.null(metrics)) model_metrics(model) else metrics),
+    steps = model$steps,
+    stopped = !model_finished(model)
+  )
+  opt_ml$save_model(model, model_save, model_load, c(metadata, model_metadata(model)))
+}
+
+if (is_program) {
+  quit(save = "no", status = main(commandArgs(trailingOnly = TRUE)))
+}
