@@ -26,6 +26,7 @@ def read(root, given, overrides=None):
         ("count", "1e2", 100),
         ("count", "", 3),
         ("count", "null", 3),
+        ("label", "None", "x"),
         ("rate", "0.25", 0.25),
         ("rate", "1e-3", 0.001),
         ("rate", "1", 1.0),
@@ -205,6 +206,15 @@ def test_the_last_three_checkpoints_are_kept_c65(root):
     save_steps(opt_ml.Checkpoints(), 1, 2, 3, 4, 5)
     kept = [f"checkpoint-0000000{step}" for step in (1, 3, 4, 5)]
     assert names(folder) == [kept[0], "checkpoint-00000001.sagemaker-uploading", *kept[1:]]
+
+
+def test_broken_checkpoints_of_later_steps_do_not_push_out_new_ones(root):
+    folder = root / "checkpoints"
+    folder.mkdir()
+    for step in (7, 8, 9):
+        (folder / f"checkpoint-0000000{step}").write_text("broken")
+    save_steps(opt_ml.Checkpoints(), 1, 2, 3, 4)
+    assert [int(name[-1]) for name in names(folder)] == [2, 3, 4, 7, 8, 9]
 
 
 def test_a_checkpoint_has_another_name_until_it_is_whole_c65(root):

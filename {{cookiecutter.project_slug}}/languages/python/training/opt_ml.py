@@ -92,13 +92,13 @@ class Hyperparameter:
         Raises TrainingFailure where the text is no such value.
         """
         plain = _without_quotes(text)
+        if plain.strip() in ("", "null", "None"):
+            return self.default
         if self.type is str:
-            valid = not self.choices or plain in self.choices
             value: Any = plain
+            valid = not self.choices or plain in self.choices
         else:
             plain = plain.strip()
-            if plain in ("", "null", "None"):
-                return self.default
             value = _decode_bool(plain) if self.type is bool else _decode_number(plain, self.type)
             valid = value is not None and self._in_range(value)
         if not valid:
@@ -392,7 +392,8 @@ class Checkpoints:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
-        for old in self._found()[:-CHECKPOINTS_KEPT]:
+        # Later ones are broken: this run resumed from one before them.
+        for old in [each for each in self._found() if each <= path][:-CHECKPOINTS_KEPT]:
             if not old.with_name(old.name + ".sagemaker-uploading").exists():
                 old.unlink()
         now = time.monotonic()

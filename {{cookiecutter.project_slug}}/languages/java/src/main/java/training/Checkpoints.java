@@ -78,8 +78,11 @@ final class Checkpoints {
       Files.move(aside, path, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
       throw OptMl.explained(e, path);
+    } finally {
+      Files.deleteIfExists(aside);
     }
-    List<Path> found = found();
+    // Later ones are broken: this run resumed from one before them.
+    List<Path> found = found().stream().filter(each -> each.compareTo(path) <= 0).toList();
     for (Path old : found.subList(0, Math.max(0, found.size() - KEPT))) {
       if (!Files.exists(sibling(old, ".sagemaker-uploading"))) {
         Files.delete(old);

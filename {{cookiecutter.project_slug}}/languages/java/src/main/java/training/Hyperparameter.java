@@ -78,12 +78,12 @@ public record Hyperparameter(
    */
   Object decode(String text) {
     String plain = OptMl.withoutQuotes(text);
+    String word = plain.strip();
+    if (List.of("", "null", "None").contains(word)) {
+      return defaultValue;
+    }
     if (type == Type.STRING && (choices.isEmpty() || choices.contains(plain))) {
       return plain;
-    }
-    String word = plain.strip();
-    if (type != Type.STRING && List.of("", "null", "None").contains(word)) {
-      return defaultValue;
     }
     try {
       switch (type) {

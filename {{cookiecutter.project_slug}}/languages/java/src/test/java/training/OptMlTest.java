@@ -75,6 +75,7 @@ class OptMlTest {
       "count | ``      | 3",
       "count | null    | 3",
       "count | None    | 3",
+      "label | None    | x",
       "rate  | 0.25    | 0.25",
       "rate  | 1e-3    | 0.001",
       "rate  | 1       | 1",
