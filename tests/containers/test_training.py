@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from jobs import LONG, STEPS, Job
+from support import unavailable
 
 
 @pytest.fixture
@@ -254,3 +255,16 @@ def test_a_log_line_is_there_before_the_program_ends_c93(job, language):
     assert running.process.poll() is None
     running.kill()
     assert not re.search(r"[\r\x1b]", "\n".join(running.lines))
+
+
+def test_python_trains_on_a_processor_without_avx2(engine, bake, make, tmp_path):
+    """As emulated on an Apple laptop: polars's default runtime dies of SIGILL there."""
+    qemu = shutil.which("qemu-x86_64-static") or unavailable("There is no qemu-x86_64-static.")
+    repository = bake("python")
+    make(repository, "build")
+    job = Job(engine, f"{repository.name}:local", tmp_path / "job")
+    emulated = ("-v", f"{qemu}:/qemu:ro", "--entrypoint", "/qemu")
+    words = ("-cpu", "Nehalem", "/usr/local/bin/python", "train.py", "train", "--rounds", "2")
+    done = job.run(*words, options=emulated)
+    assert done.returncode == 0, done.stderr
+    assert job.metadata()["steps"] == 2

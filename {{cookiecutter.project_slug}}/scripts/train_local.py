@@ -47,9 +47,9 @@ START_FAULTS = {
     "give the Dockerfile an exec-form ENTRYPOINT that names the training program",
     r"exec format error": "the image is of another architecture, or its program is a script "
     'without a "#!" line: build with PLATFORM=linux/amd64',
-    r"permission denied": "the program that ENTRYPOINT names is not executable: "
+    r"exec.*permission denied": "the program that ENTRYPOINT names is not executable: "
     "COPY it with --chmod=0755",
-    r"no such file or directory": "the program that ENTRYPOINT names, or the interpreter in its "
+    r"exec.*no such file or directory": "the program that ENTRYPOINT names, or the interpreter in its "
     'first line, is not in the image (a "#!" line that ends in CRLF looks the same)',
 }
 
@@ -554,6 +554,8 @@ def failure_reason(job: Job, code: int, killed_by: str) -> str:
         for pattern, cause in START_FAULTS.items():
             if re.search(pattern, tail, re.IGNORECASE):
                 return f"ClientError: {cause}, exit code: {code}"
+        if job.log:
+            return f"ClientError: {job.log[-1]}, exit code: {code}"
     if code == 137:
         cause = killed_by or "killed, perhaps since the memory was full"
         return f"AlgorithmError: {cause}, exit code: {code}"
