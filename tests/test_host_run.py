@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import LANGUAGES, TEMPLATE, unavailable
@@ -57,7 +58,7 @@ def test_make_demo_trains_without_an_engine_and_says_so(tmp_path):
     copy = tmp_path / "template"
     ignored = shutil.ignore_patterns(".git", ".venv", "demo", "runs", "__pycache__")
     shutil.copytree(TEMPLATE, copy, ignore=ignored)
-    cookiecutter = shutil.which("cookiecutter", path=os.path.dirname(sys.executable))
+    cookiecutter = shutil.which("cookiecutter", path=Path(sys.executable).parent)
     done = subprocess.run(
         ["scripts/demo.sh", cookiecutter, "python"],
         cwd=copy,

@@ -30,7 +30,7 @@ done
 case "$1" in
   image) eval "$INSPECT" ;;
   run) if [ -t 0 ] || [ -t 1 ]; then echo "a terminal"; fi; eval "$RUN" ;;
-  inspect) echo "${OOM:-false}" ;;
+  inspect) case "$*" in *Running*) echo true ;; *) echo "${OOM:-false}" ;; esac ;;
 esac
 """
 
@@ -116,7 +116,8 @@ def mounts(call):
 
 
 def assert_started_as_a_job(call, laptop, job):
-    assert call[:3] == ["run", "--name", f"{job.name}-algo-1"]
+    assert call[:2] == ["run", "--name"]
+    assert re.fullmatch(rf"{job.name}-algo-1-[0-9a-f]{{6}}", call[2])
     assert call[-2:] == [f"{PENGUINS}:local", "train"]
     assert re.fullmatch(rf"{PENGUINS}-\d{{8}}-\d{{6}}", job.name)
     assert len(job.name) <= 63
@@ -154,7 +155,9 @@ def test_print_shows_that_command_and_does_nothing(laptop):
     assert engine == str(laptop.engine)
     call.remove("--network")
     call.remove("none")
-    assert_started_as_a_job(call, laptop, laptop.repository / "runs" / call[2][: -len("-algo-1")])
+    assert_started_as_a_job(
+        call, laptop, laptop.repository / "runs" / call[2].rpartition("-algo-1")[0]
+    )
     assert laptop.calls == [] and not (laptop.repository / "runs").exists()
 
 
@@ -264,12 +267,14 @@ FAULTS = {
         "echo 'exec: \"train\": executable file not found in $PATH: unknown.' >&2; exit 127",
         "no ENTRYPOINT",
     ),
-    "not executable": ("echo 'permission denied' >&2; exit 126", "not executable"),
-    "no interpreter": ("echo 'no such file or directory' >&2; exit 127", "CRLF"),
+    "not executable": ("echo 'exec: ./train: permission denied' >&2; exit 126", "not executable"),
+    "no interpreter": ("echo 'exec ./train: no such file or directory' >&2; exit 127", "CRLF"),
     "wrong architecture": ("echo 'exec format error' >&2; exit 1", "another architecture"),
+    "wrong first line": ("echo 'exec /p.sh: no such file or directory' >&2; exit 1", "CRLF"),
     "engine": (
-        "echo 'invalid mount config' >&2; exit 125",
-        "exit code: 125",
+        "echo 'docker: Error response from daemon: invalid mount config.' >&2; "
+        "echo 'See docker run --help.' >&2; exit 125",
+        "ClientError: docker: Error response from daemon: invalid mount config., exit code: 125",
     ),
 }
 
@@ -304,7 +309,7 @@ def test_a_stopped_job_is_stopped_as_the_service_does(laptop):  # C5
     done = laptop.train("--stop-after", "0.2", RUN=until_stopped)
     assert done.returncode == 0, done.stdout
     (stop,) = [call for call in laptop.calls if call[0] == "stop"]
-    assert stop == ["stop", "-t", "120", f"{laptop.job.name}-algo-1"]
+    assert stop == ["stop", "-t", "120", laptop.run_call[2]]
     assert "Status: Stopped (stopped after 0.2 s), exit code 0\n" in done.stdout
     assert "model.tar.gz" in done.stdout
 
@@ -417,3 +422,19 @@ def test_wrong_options_are_usage_errors(laptop, options):
     assert done.returncode == 2
     assert "train_local.py: error: " in done.stderr
     assert laptop.calls == []
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "sentence"),
+    [
+        ("AlgorithmSpecification", "text", "AlgorithmSpecification must be an object."),
+        ("InputDataConfig", None, "InputDataConfig must be a list."),
+        ("HyperParameters", None, "HyperParameters must be an object."),
+        ("HyperParameters", {"rounds": 100}, 'HyperParameters "rounds" must be text: "100".'),
+        ("Environment", {"A": True}, 'Environment "A" must be text: "true".'),
+    ],
+)
+def test_a_request_of_wrong_kinds_is_one_sentence(laptop, member, value, sentence):
+    laptop.edit_job(lambda request: request.update({member: value}))
+    done = laptop.train()
+    assert (done.returncode, done.stderr) == (1, f"training-job.json: {sentence}\n")

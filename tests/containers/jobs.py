@@ -133,9 +133,9 @@ class Running:
         stopping.wait(timeout=60)
         return code
 
-    def begin_stop(self) -> subprocess.Popen:
-        """Send SIGTERM, and return the command that would send SIGKILL after a while."""
-        stop = [self.engine, "stop", "-t", "30", self.name]
+    def begin_stop(self, seconds: int = 30) -> subprocess.Popen:
+        """Send SIGTERM, and return the command that sends SIGKILL after so many seconds."""
+        stop = [self.engine, "stop", "-t", str(seconds), self.name]
         return subprocess.Popen(stop, stdout=subprocess.DEVNULL)
 
     def kill(self) -> int:

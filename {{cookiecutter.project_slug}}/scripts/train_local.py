@@ -17,11 +17,13 @@ Exit code: 0 for a job that completed or was stopped on purpose, 1 for a failed 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -41,6 +43,18 @@ HOST = "algo-1"
 # Between SIGTERM and SIGKILL the service waits this long, in seconds (C5).
 GRACE = 120
 
+# Kinds of those members of the request that are no plain text.
+KINDS = {
+    "AlgorithmSpecification": dict,
+    "CheckpointConfig": dict,
+    "Environment": dict,
+    "HyperParameters": dict,
+    "InputDataConfig": list,
+    "OutputDataConfig": dict,
+    "ResourceConfig": dict,
+    "StoppingCondition": dict,
+}
+
 # What an engine prints for an image that can't start, and what is to be done (F1, F3, F4).
 START_FAULTS = {
     r"executable file not found": 'the image has no ENTRYPOINT and no program "train" on its PATH: '
@@ -49,8 +63,8 @@ START_FAULTS = {
     'without a "#!" line: build with PLATFORM=linux/amd64',
     r"exec.*permission denied": "the program that ENTRYPOINT names is not executable: "
     "COPY it with --chmod=0755",
-    r"exec.*no such file or directory": "the program that ENTRYPOINT names, or the interpreter in its "
-    'first line, is not in the image (a "#!" line that ends in CRLF looks the same)',
+    r"exec.*no such file or directory": "the program that ENTRYPOINT names, or the interpreter in "
+    'its first line, is not in the image (a "#!" line that ends in CRLF looks the same)',
 }
 
 
@@ -107,6 +121,15 @@ def read_request(path: Path) -> dict:
         raise LocalRunError(f"{path.name} is not valid JSON: {error}.") from error
     if not isinstance(request, dict):
         raise LocalRunError(f"{path.name} must be one JSON object, a CreateTrainingJob request.")
+    for key, kind in KINDS.items():
+        if not isinstance(request.get(key, kind()), kind):
+            name = "a list" if kind is list else "an object"
+            raise LocalRunError(f"{path.name}: {key} must be {name}.")
+    for key in ("HyperParameters", "Environment"):
+        for name, value in request.get(key, {}).items():
+            if not isinstance(value, str):
+                text = json.dumps(json.dumps(value))
+                raise LocalRunError(f'{path.name}: {key} "{name}" must be text: {text}.')
     return request
 
 
@@ -222,7 +245,8 @@ class Container:
         self.engine = engine
         self.image = image
         self.isolated = options.no_network
-        self.name = f"{job.name}-{HOST}"
+        # Two checkouts of one repository may start a job in the same second.
+        self.name = f"{job.name}-{HOST}-{secrets.token_hex(3)}"
 
     def run_command(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """Return the command that starts the image with /opt/ml as a job has it."""
@@ -260,9 +284,13 @@ class Container:
         self._signal("kill")
 
     def _signal(self, *command: str) -> None:
-        # A container that is only just being made knows no signals yet.
         while self.process.poll() is None:
-            if call(self.engine, *command, self.name).returncode == 0:
+            # `stop` calls it a success where the container is made and not started yet.
+            state = call(self.engine, "inspect", "--format", "{{.State.Running}}", self.name)
+            if (
+                state.stdout.strip() == "true"
+                and call(self.engine, *command, self.name).returncode == 0
+            ):
                 break
             time.sleep(0.2)
 
@@ -273,9 +301,10 @@ class Container:
         if sys.stdin.isatty():
             options.append("--tty")
         find_shell = "exec $(command -v bash || command -v sh)"
-        code = subprocess.run(self.run_command("-c", find_shell, options=options)).returncode
-        self.own_folders()
-        return code
+        try:
+            return subprocess.run(self.run_command("-c", find_shell, options=options)).returncode
+        finally:
+            self.own_folders()
 
     def remove(self) -> str:
         """Remove the container; return why it was killed where the engine knows."""
@@ -303,6 +332,7 @@ class HostProcess:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.command, self.directory = host_program()
+        self.process: subprocess.Popen | None = None
 
     def start(self) -> subprocess.Popen:
         """Start the program with SAGEMAKER_BASE_DIR in place of /opt/ml."""
@@ -323,14 +353,17 @@ class HostProcess:
         try:
             self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
 
     def kill(self) -> None:
-        """End the program without notice."""
-        self.process.kill()
+        """End the program and its helpers without notice."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def remove(self) -> str:
-        """Nothing to remove: the process is gone."""
+        """End what is still there; nothing else remains."""
+        if self.process and self.process.poll() is None:
+            self.kill()
         return ""
 
     def own_folders(self) -> None:
@@ -368,7 +401,7 @@ def require_image(engine: str, image: str) -> None:
     found = call(engine, "image", "inspect", "--format", "{{.Id}}", image)
     if found.returncode == 0:
         return
-    if re.search(r"no such image|not found|not known", found.stderr, re.IGNORECASE):
+    if re.search(r"no such image|image not known|: not found$", found.stderr, re.I | re.M):
         raise LocalRunError(f"There is no image {image}: run `make build` first.")
     reason = found.stderr.strip().splitlines() or ["it gave no reason"]
     raise LocalRunError(f"{engine} does not answer ({reason[-1]}): start it, then try again.")
@@ -423,12 +456,16 @@ def python_environment() -> Path:
     python = REPOSITORY / ".venv" / "bin" / "python"
     requirements = REPOSITORY / "requirements.txt"
     installed = REPOSITORY / ".venv" / "installed-requirements.txt"
-    if installed.exists() and installed.read_bytes() == requirements.read_bytes():
+    if (
+        python.exists()
+        and installed.exists()
+        and installed.read_bytes() == requirements.read_bytes()
+    ):
         return python
     say("Installing the packages of requirements.txt into .venv.")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for command in (
-        [sys.executable, "-m", "venv", ".venv"],
+        [sys.executable, "-m", "venv", "--clear", ".venv"],
         [*pip, "--no-deps", "--require-hashes", "--requirement", str(requirements)],
     ):
         if subprocess.run(command, cwd=REPOSITORY).returncode != 0:
@@ -462,11 +499,10 @@ def follow(job: Job, runner: Runner, stop_after: float | None = None) -> int:
     process = runner.start()
 
     def stop(reason: str) -> None:
-        if job.stopped:
-            runner.kill()
-        job.stopped = job.stopped or reason
-        # In a thread, since the log goes on meanwhile.
-        threading.Thread(target=runner.stop, daemon=True).start()
+        if not job.stopped:
+            job.stopped = reason
+            # In a thread, since the log goes on meanwhile.
+            threading.Thread(target=runner.stop, daemon=True).start()
 
     limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
     timers = [threading.Timer(limit, stop, [f"MaxRuntimeExceeded: {limit} s"])]
@@ -484,10 +520,14 @@ def follow(job: Job, runner: Runner, stop_after: float | None = None) -> int:
             code = process.wait()
             break
         except KeyboardInterrupt:
+            if job.stopped:
+                job.stopped = "killed by Ctrl-C"
+                runner.kill()
             stop("stopped by Ctrl-C")
     for timer in timers:
         timer.cancel()
-    return code
+    # A process that a signal ended has the code that a container would have.
+    return code if code >= 0 else 128 - code
 
 
 def interrupt(job: Job, runner: Runner, after: float) -> int | None:
@@ -495,13 +535,21 @@ def interrupt(job: Job, runner: Runner, after: float) -> int | None:
 
     Returns the exit code where the training ended earlier by itself, else None.
     """
-    timer = threading.Timer(after, lambda: (killed.append(True), runner.kill()))
+    killed = threading.Event()
+
+    def kill() -> None:
+        if not job.stopped:
+            killed.set()
+            runner.kill()
+
+    timer = threading.Timer(after, kill)
     timer.daemon = True
-    killed: list[bool] = []
     timer.start()
     code = follow(job, runner)
     timer.cancel()
-    if not killed:
+    if job.stopped:
+        return code
+    if not killed.is_set():
         say(f"The training ended before the {after:g} s of --interrupt-after were over.")
         return code
     runner.remove()
@@ -519,7 +567,7 @@ def report(job: Job, code: int, killed_by: str) -> bool:
     say("")
     if job.stopped:
         say(f"Status: Stopped ({job.stopped}), exit code {code}")
-        if code == 137:
+        if code == 137 and not job.stopped.startswith("killed"):
             say(f"The program did not end within {GRACE} s of SIGTERM and was killed (C5, C6).")
     elif code == 0:
         say("Status: Completed")
@@ -550,12 +598,16 @@ def failure_reason(job: Job, code: int, killed_by: str) -> str:
     if text:
         return f"AlgorithmError: {text}, exit code: {code}"
     tail = "\n".join(job.log[-5:])
-    if code in (125, 126, 127) or "exec format error" in tail:
+    # A program with a wrong first line may end as if it had been started, with code 1.
+    unstarted = re.search(r"exec format error|^exec \S+: |exec user process", tail, re.MULTILINE)
+    if code in (125, 126, 127) or unstarted:
         for pattern, cause in START_FAULTS.items():
             if re.search(pattern, tail, re.IGNORECASE):
                 return f"ClientError: {cause}, exit code: {code}"
-        if job.log:
-            return f"ClientError: {job.log[-1]}, exit code: {code}"
+        # What the engine itself says comes before its hints.
+        said = [line for line in job.log if re.match(r"docker: |Error: ", line)] or job.log[-1:]
+        if said:
+            return f"ClientError: {said[0]}, exit code: {code}"
     if code == 137:
         cause = killed_by or "killed, perhaps since the memory was full"
         return f"AlgorithmError: {cause}, exit code: {code}"
@@ -608,10 +660,14 @@ def main(arguments: list[str] | None = None) -> int:
     # A log may hold characters that the console's encoding lacks.
     sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     options = read_options(arguments)
     try:
         return run(options)
+    except KeyboardInterrupt:
+        return 130
     except LocalRunError as error:
         print(error, file=sys.stderr)
         return 1
@@ -621,17 +677,18 @@ def run(options: argparse.Namespace) -> int:
     """Build the tree, start the program, follow it, report."""
     request = read_request(REPOSITORY / "training-job.json")
     request.setdefault("HyperParameters", {}).update(options.hyperparameter)
-    image = options.image or default_image(request)
     runs = REPOSITORY / "runs"
-    if options.print:
-        job = Job(request, job_name(request), runs / job_name(request))
-        say(shlex.join(Container(job, find_engine(), image, options).run_command("train")))
-        return 0
     if options.no_container:
         job = new_job(request, runs)
         runner: Runner = HostProcess(job)
     else:
+        image = options.image or default_image(request)
         engine = find_engine()
+        if options.print:
+            name = job_name(request)
+            container = Container(Job(request, name, runs / name), engine, image, options)
+            say(shlex.join(container.run_command("train")))
+            return 0
         require_image(engine, image)
         job = new_job(request, runs)
         runner = Container(job, engine, image, options)

@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import ml.dmlc.xgboost4j.java.DMatrix;
-import ml.dmlc.xgboost4j.java.XGBoostError;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -110,9 +109,10 @@ class ModelTest {
     model.saveCheckpoint(folder.resolve("whole"));
     byte[] whole = Files.readAllBytes(folder.resolve("whole"));
     Path broken = folder.resolve("broken");
-    for (int length : List.of(0, 1, 100, whole.length / 2, whole.length - 1)) {
+    for (int length : List.of(0, 1, 4, 25, 100, whole.length / 2, whole.length - 1)) {
       Files.write(broken, Arrays.copyOf(whole, length));
-      assertThrows(XGBoostError.class, () -> model.loadCheckpoint(broken));
+      assertEquals("it is damaged", assertThrows(
+          IOException.class, () -> model.loadCheckpoint(broken)).getMessage());
     }
     Model other = model(Map.of("training", List.of(write("other.csv", GOOD))), Map.of(), 1);
 

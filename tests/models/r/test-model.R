@@ -218,7 +218,7 @@ test_that("a step after which the deviance has grown is halved", {
     ours <- numeric()
     while (!model_finished(model)) {
       model <- quietly(model_step(model))
-      ours <- c(ours, model$sums$deviance)
+      ours <- c(ours, model$deviance)
     }
     expect_true(model$converged)
     expect_lt(max(diff(ours)), 1e-5)

@@ -8,6 +8,7 @@ one blocking fit does it in step and is finished when steps is 1.
 import csv
 import platform
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,18 @@ class Model:
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that `load_checkpoint` needs to go on to one file."""
-        path.write_bytes(self._booster.save_raw("ubj"))
+        content = self._booster.save_raw("ubj")
+        path.write_bytes(zlib.crc32(content).to_bytes(4, "big") + content)
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raises any error where it can't be read or does not fit."""
+        checkpoint = path.read_bytes()
+        checksum, content = checkpoint[:4], checkpoint[4:]
+        # XGBoost itself crashes, or takes all the memory, where a file ends too early.
+        if zlib.crc32(content).to_bytes(4, "big") != checksum:
+            raise ValueError("it is damaged")
         booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
-        booster.load_model(bytearray(path.read_bytes()))
+        booster.load_model(bytearray(content))
         if booster.feature_names != self._matrices["training"].feature_names:
             raise ValueError("it was made from data with other columns")
         self._booster = booster
@@ -139,7 +146,9 @@ def read_table(path: Path, first: Path, target: str) -> polars.DataFrame:
     columns = read_header(first)
     _check_columns(path, header, first, columns, target)
     try:
-        table = polars.read_csv(path, schema_overrides=dict.fromkeys(header, polars.Float32))
+        table = polars.read_csv(
+            path, glob=False, schema_overrides=dict.fromkeys(header, polars.Float32)
+        )
         table = table.select(columns)
     except polars.exceptions.PolarsError as error:
         _find_fault(path, header, target)
@@ -165,19 +174,21 @@ def _check_columns(
     path: Path, header: list[str], first: Path, columns: list[str], target: str
 ) -> None:
     place = f"{path}, line 1"
+    expected, seen = set(columns), set()
     for number, name in enumerate(header, start=1):
         if not name:
             raise TrainingFailure(f"{place}: column {number} has no name.")
-        if header.count(name) > 1:
+        if name in seen:
             raise TrainingFailure(f'{place}: the column "{name}" stands twice.')
+        seen.add(name)
         if set("[]<") & set(name):
             raise TrainingFailure(f'{place}: the column "{name}" has [, ] or < in its name.')
-        if name not in columns:
-            raise TrainingFailure(f'{place}: the column "{name}" is not in {first}.')
+        if name not in expected:
+            raise TrainingFailure(f'{place}: column "{name}" is not in {first}.')
     for name in columns:
-        if name not in header:
+        if name not in seen:
             raise TrainingFailure(f'{place}: column "{name}" is missing.')
-    if target not in header:
+    if target not in seen:
         raise TrainingFailure(
             f'{place}: the target column "{target}" is missing; '
             f"the columns are {', '.join(header)}."
@@ -185,7 +196,7 @@ def _check_columns(
 
 
 def _find_short_row(path: Path, header: list[str]) -> None:
-    lines = polars.scan_lines(path).with_row_index("line_number", offset=1)
+    lines = polars.scan_lines(path, glob=False).with_row_index("line_number", offset=1)
     fields = polars.col("line").str.count_matches(",", literal=True).cast(int) + 1
     blank = polars.col("line").str.strip_chars() == ""
     counts = lines.filter(~blank).select("line_number", fields.alias("fields"))

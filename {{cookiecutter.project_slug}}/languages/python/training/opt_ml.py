@@ -269,7 +269,9 @@ def read_channels(required: Iterable[str]) -> dict[str, list[Path]]:
                 "use FastFile in training-job.json, which streams as well."
             )
         folder = data / name
-        channels[name] = [path for path in sorted(folder.rglob("*")) if _is_data(path, folder)]
+        channels[name] = sorted(
+            (path for path in folder.rglob("*") if _is_data(path, folder)), key=os.fsencode
+        )
         if not channels[name]:
             raise TrainingFailure(f'Channel "{name}" is empty: there is no file under {folder}.')
     counts = [f"{name} ({_count(len(files), 'file')})" for name, files in channels.items()]
@@ -420,12 +422,17 @@ def save_model(
     folder = root() / "model"
     aside = folder / ".saving"
     placed: list[Path] = []
+    description = json.dumps(metadata, indent=2, default=_plain) + "\n"
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         with _named(aside):
             save(aside)
         files = sorted(path for path in aside.rglob("*") if path.is_file())
+        if aside / "metadata.json" in files:
+            raise TrainingFailure(
+                "save() in model writes metadata.json, which is train's own: give it another name."
+            )
         if not any(path.stat().st_size > 0 for path in files):
             raise TrainingFailure(
                 f"The model folder {folder} would be empty: save() in model wrote no file."
@@ -433,7 +440,7 @@ def save_model(
         load(aside)
         files.append(aside / "metadata.json")
         with _named(aside):
-            files[-1].write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+            files[-1].write_text(description, encoding="utf-8")
         for path in files:
             _flush(path)
         for path in files:
@@ -449,6 +456,11 @@ def save_model(
         shutil.rmtree(aside, ignore_errors=True)
     names = sorted(str(path.relative_to(folder)) for path in placed)
     log(f"Saved the model in {folder}: {', '.join(names)}.")
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy as Python's own, anything else as text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 @contextlib.contextmanager
@@ -510,13 +522,16 @@ def report_failure(sentence: str, trace: str = "") -> None:
 
 def _disk_sentence(error: OSError) -> str | None:
     """Return the sentence for a full or unwritable disk, None for any other error."""
-    path = error.filename or root()
+    path = Path(os.fsdecode(error.filename or root()))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"No space is left on the disk ({path}): raise VolumeSizeInGB in training-job.json."
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        verb = "read" if str(path).startswith(str(root() / "input")) else "write"
-        return f"Can't {verb} {path}: {error.strerror}."
-    return None
+    # Elsewhere, and without a file, it is a fault of the program: its trace tells more.
+    if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or not error.filename:
+        return None
+    if not path.is_relative_to(root()):
+        return None
+    verb = "read" if path.is_relative_to(root() / "input") else "write"
+    return f"Can't {verb} {path}: {error.strerror}."
 
 
 def _first_line(error: BaseException) -> str:

@@ -43,7 +43,7 @@ def train(arguments: list[str], stop: opt_ml.StopRequest) -> None:
         if checkpoints.due():
             checkpoints.save(model.steps, model.save_checkpoint)
 
-    if model.steps == 0:
+    if model.steps == 0 and stop.received:
         raise opt_ml.TrainingFailure(
             "Stopped by SIGTERM before the first step was done: there is no model to save."
         )

@@ -20,24 +20,20 @@ model_hyperparameters <- list(
 model_required_channels <- "training"
 
 # Rows that are weighed at once: it bounds the memory that a step needs beside the data.
-rows_per_block <- 65536
+rows_per_block <- 8192
 
 # What glm() works with too: link, variance, deviance.
-family <- stats::binomial()
+logit <- stats::binomial()
+
+# What glm() allows to be left of a column once the others are taken out, before it is dependent.
+dependent_below <- 1e-11
 
 #' Make a model that has read nothing yet
 #'
 #' @param hyperparameters A list of typed values, by name.
 #' @return The model, a list.
 model_new <- function(hyperparameters) {
-  list(
-    target = hyperparameters$target,
-    max_iterations = hyperparameters$max_iterations,
-    tolerance = hyperparameters$tolerance,
-    steps = 0,
-    converged = FALSE,
-    separated = FALSE
-  )
+  c(hyperparameters, list(steps = 0, converged = FALSE, separated = FALSE))
 }
 
 #' Read the CSV files of "training" and, if it is there, "validation"
@@ -53,18 +49,19 @@ model_read <- function(model, channels) {
   data.table::setDTthreads(min(data.table::getDTthreads(), opt_ml$cpu_limit()))
   first <- channels$training[1]
   channels <- channels[intersect(c("training", "validation"), names(channels))]
-  blocks <- lapply(channels, read_channel, first = first, target = model$target)
-  rows <- vapply(blocks, count_rows, 0)
+  model$blocks <- lapply(channels, read_channel, first = first, target = model$target)
+  rows <- vapply(model$blocks, sum_over, 0, function(block) length(block$y))
   opt_ml$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
 
+  training <- model$blocks$training
   model$features <- setdiff(read_header(first), model$target)
   model$rows <- as.list(rows)
-  model$positives <- sum_over(blocks$training, function(block) sum(block$y))
-  check_target(model)
-  model$scaling <- find_scaling(blocks$training)
-  model$blocks <- lapply(blocks, lapply, standardise, scaling = model$scaling)
-  check_columns_differ(model)
-  model$sums <- sum_weighed(model$blocks$training, NULL)
+  model$positives <- sum_over(training, function(block) sum(block$y))
+  # Without the intercept.
+  model$least <- -reduce_blocks(training, pmax, function(block) -apply(block$x, 2, min)[-1])
+  model$most <- reduce_blocks(training, pmax, function(block) apply(block$x, 2, max)[-1])
+  model$deviance <- deviance_at(NULL, training)
+  check_data(model)
   model
 }
 
@@ -78,35 +75,39 @@ model_finished <- function(model) {
 
 #' Do one iteration of iteratively reweighted least squares
 #'
-#' As glm() does it, with the same start and the same criterion of convergence. Two things differ:
-#' the weighted crossproducts are sums over blocks of rows, of columns that are centred and scaled
-#' (so they lose no digits), and a step after which the deviance has grown is halved.
+#' As glm() does it, with the same start, decomposition and criterion of convergence. Two things
+#' differ: the rows are decomposed block by block, and a step after which the deviance has grown is
+#' halved.
 #'
 #' @param model The model.
 #' @return The model after the step.
 model_step <- function(model) {
-  before <- model$sums
-  factor <- tryCatch(chol(before$information), error = function(condition) NULL)
+  before <- model$coefficients
+  training <- model$blocks$training
+  triangle <- decompose(before, training)
   model$steps <- model$steps + 1
-  if (is.null(factor)) {
-    # The weights have become 0, as they do for separated classes: nothing more can be learned.
+  dependent <- find_dependent(triangle$factor)
+  if (length(dependent) > 0) {
+    # Weights have become 0, as they do for separated classes: nothing more can be learned.
     model$converged <- TRUE
-    return(check_result(model))
+    return(warn_of_result(model, dependent))
   }
-  increment <- backsolve(factor, backsolve(factor, before$score, transpose = TRUE))
-  start <- if (is.null(model$coefficients)) 0 else model$coefficients
-  for (halvings in 0:30) {
-    coefficients <- start + increment / 2^halvings
-    after <- sum_weighed(model$blocks$training, coefficients)
-    change <- (after$deviance - before$deviance) / (abs(after$deviance) + 0.1)
+  coefficients <- solved <- backsolve(triangle$factor, triangle$response)
+  for (halvings in 1:30) {
+    deviance <- deviance_at(coefficients, training)
+    change <- (deviance - model$deviance) / (abs(deviance) + 0.1)
     # The first deviance is not that of a model, so it may grow.
-    if (model$steps == 1 || isTRUE(change < max(model$tolerance, 1e-8))) break
+    if (is.null(before) || change < 1e-8) break
+    coefficients <- before + (solved - before) / 2^halvings
   }
   model$coefficients <- coefficients
-  model$sums <- after
-  model$factor <- factor
+  model$deviance <- deviance
+  model$factor <- triangle$factor
   model$converged <- abs(change) < model$tolerance
-  if (model_finished(model)) check_result(model) else model
+  if (model_finished(model)) {
+    model <- warn_of_result(model, find_separating(model, before))
+  }
+  model
 }
 
 #' Log loss (natural logarithm) and accuracy (share of rows, threshold 0.5)
@@ -114,29 +115,31 @@ model_step <- function(model) {
 #' @param model The model.
 #' @return Numbers with names; those of validation only with that channel.
 model_metrics <- function(model) {
-  metrics <- c("training:log_loss" = model$sums$deviance / model$rows$training / 2)
-  if (is.null(model$blocks$validation)) {
+  metrics <- c("training:log_loss" = model$deviance / 2 / model$rows$training)
+  validation <- model$blocks$validation
+  if (is.null(validation)) {
     return(metrics)
   }
-  sums <- sum_over(model$blocks$validation, function(block) {
-    eta <- drop(block$x %*% model$coefficients)
-    deviance <- sum(family$dev.resids(block$y, family$linkinv(eta), 1))
-    c(deviance / 2, sum((eta > 0) == (block$y == 1))) / model$rows$validation
+  right <- sum_over(validation, function(block) {
+    sum((linear_predictor(model$coefficients, block) > 0) == (block$y == 1))
   })
-  c(metrics, "validation:log_loss" = sums[1], "validation:accuracy" = sums[2])
+  c(
+    metrics,
+    "validation:log_loss" = deviance_at(model$coefficients, validation) / 2 / model$rows$validation,
+    "validation:accuracy" = right / model$rows$validation
+  )
 }
 
-# What makes the model, beside the data: no more than the number of coefficients, squared.
-state <- c(
-  "steps", "converged", "separated", "coefficients", "sums", "factor", "features", "scaling", "rows"
-)
+# What makes the model: no more numbers than coefficients, squared. And how its data are known.
+state <- c("steps", "converged", "separated", "coefficients", "deviance", "factor")
+data_traits <- c("features", "rows", "positives", "least", "most")
 
 #' Write all that `model_load_checkpoint()` needs to go on to one file
 #'
 #' @param model The model.
 #' @param path The file to write.
 model_save_checkpoint <- function(model, path) {
-  saveRDS(model[state], path)
+  saveRDS(model[c(state, data_traits)], path)
 }
 
 #' Go on from a checkpoint
@@ -146,8 +149,7 @@ model_save_checkpoint <- function(model, path) {
 #' @return The model as it was.
 model_load_checkpoint <- function(model, path) {
   saved <- readRDS(path)
-  same <- c("features", "scaling", "rows")
-  if (!identical(saved[same], model[same])) {
+  if (!identical(saved[data_traits], model[data_traits])) {
     stop("it was made from other data")
   }
   model[state] <- saved[state]
@@ -161,17 +163,9 @@ model_load_checkpoint <- function(model, path) {
 model_save <- function(model, folder) {
   glm <- as_glm(model)
   saveRDS(glm, file.path(folder, "model.rds"))
-  table <- stats::coef(summary(glm))
-  data.table::fwrite(
-    data.table::data.table(
-      term = c("(Intercept)", model$features),
-      estimate = table[, 1],
-      std_error = table[, 2],
-      z_value = table[, 3],
-      p_value = table[, 4]
-    ),
-    file.path(folder, "coefficients.csv")
-  )
+  table <- data.table::data.table(c("(Intercept)", model$features), stats::coef(summary(glm)))
+  names(table) <- c("term", "estimate", "std_error", "z_value", "p_value")
+  data.table::fwrite(table, file.path(folder, "coefficients.csv"))
 }
 
 #' Read back what `model_save()` wrote
@@ -208,118 +202,109 @@ model_metadata <- function(model) {
 # ---- The algorithm -------------------------------------------------------------------------
 
 #' @noRd
+reduce_blocks <- function(blocks, combine, summarise) {
+  Reduce(combine, lapply(blocks, summarise))
+}
+
+#' @noRd
 sum_over <- function(blocks, summarise) {
-  Reduce(`+`, lapply(blocks, summarise))
+  reduce_blocks(blocks, `+`, summarise)
 }
 
-#' @noRd
-count_rows <- function(blocks) {
-  sum(vapply(blocks, function(block) length(block$y), 0))
-}
-
-#' Weigh the rows at some coefficients
+#' The logits of a block's rows
 #'
-#' All sums are over rows, so those of several blocks (or hosts) can be added up.
-#'
-#' @param blocks A channel's blocks, standardised.
-#' @param coefficients Those of the standardised columns; NULL for the start of the training, where
-#'   glm() takes 0.25 and 0.75 for the probabilities.
-#' @return A list of `information` (X'WX), `score` (X'W times the working response, less what the
-#'   coefficients explain of it) and `deviance`.
-sum_weighed <- function(blocks, coefficients) {
-  weigh <- function(block) {
-    eta <- if (is.null(coefficients)) {
-      family$linkfun((block$y + 0.5) / 2)
-    } else {
-      drop(block$x %*% coefficients)
-    }
-    mu <- family$linkinv(eta)
-    slope <- family$mu.eta(eta)
-    weight <- slope^2 / family$variance(mu)
-    residual <- (block$y - mu) / slope
-    if (is.null(coefficients)) {
-      residual <- residual + eta
-    }
-    list(
-      information = crossprod(block$x * sqrt(weight)),
-      score = drop(crossprod(block$x, weight * residual)),
-      deviance = sum(family$dev.resids(block$y, mu, 1))
-    )
+#' @param coefficients NULL for the start of the training, where glm() takes probabilities of 0.25
+#'   and 0.75.
+#' @param block A list of `x` and `y`.
+linear_predictor <- function(coefficients, block) {
+  if (is.null(coefficients)) {
+    logit$linkfun((block$y + 0.5) / 2)
+  } else {
+    drop(block$x %*% coefficients)
   }
-  Reduce(function(a, b) Map(`+`, a, b), lapply(blocks, weigh))
 }
 
-#' The mean and the standard deviation of each column
 #' @noRd
-find_scaling <- function(blocks) {
-  rows <- count_rows(blocks)
-  centre <- sum_over(blocks, function(block) colSums(block$x)) / rows
-  variance <- sum_over(blocks, function(block) {
-    colSums((block$x - rep(centre, each = nrow(block$x)))^2)
-  }) / rows
-  list(centre = centre, scale = sqrt(variance))
+deviance_at <- function(coefficients, blocks) {
+  sum_over(blocks, function(block) {
+    mu <- logit$linkinv(linear_predictor(coefficients, block))
+    sum(logit$dev.resids(block$y, mu, 1))
+  })
 }
 
-#' Centre and scale the columns, and put one for the intercept before them
-#' @noRd
-standardise <- function(block, scaling) {
-  # A constant column is left as it is: check_columns_differ() names it.
-  scale <- ifelse(scaling$scale > 0, scaling$scale, 1)
-  rows <- nrow(block$x)
-  x <- (block$x - rep(scaling$centre, each = rows)) / rep(scale, each = rows)
-  list(x = cbind(1, x), y = block$y)
-}
-
-#' Undo `standardise()`
+#' Weigh the rows and decompose them (QR)
 #'
-#' @param model The model.
-#' @return The upper triangular matrix that times the columns as they were read gives the
-#'   standardised ones (`forward`), and its inverse (`back`).
-transformation <- function(model) {
-  centre <- model$scaling$centre
-  scale <- model$scaling$scale
-  forward <- diag(c(1, 1 / scale))
-  forward[1, -1] <- -centre / scale
-  back <- diag(c(1, scale))
-  back[1, -1] <- centre
-  list(forward = forward, back = back)
+#' The triangles of two blocks (or hosts), one on top of the other, have the triangle of all their
+#' rows, so no more than a block is decomposed at once. Unlike crossproducts it loses no digits.
+#'
+#' @inheritParams linear_predictor
+#' @param blocks A channel's blocks.
+#' @return A list of `factor`, the triangle of the weighed columns, and `response`, the weighed
+#'   working response in its terms.
+decompose <- function(coefficients, blocks) {
+  triangle <- NULL
+  for (block in blocks) {
+    eta <- linear_predictor(coefficients, block)
+    mu <- logit$linkinv(eta)
+    slope <- logit$mu.eta(eta)
+    root_weight <- slope / sqrt(logit$variance(mu))
+    weighed <- root_weight * cbind(block$x, eta + (block$y - mu) / slope)
+    # With a tolerance of 0 the columns stay in their order.
+    triangle <- qr.R(qr(rbind(triangle, weighed), tol = 0))
+  }
+  inner <- seq_len(ncol(triangle) - 1)
+  list(
+    factor = triangle[inner, inner, drop = FALSE],
+    response = triangle[inner, ncol(triangle)]
+  )
+}
+
+#' Find the first column that the ones before it already tell
+#'
+#' @param factor The triangle of the columns.
+#' @return The column's number, then those of the columns that tell it; integer() if there is none.
+find_dependent <- function(factor) {
+  decomposed <- qr(factor, tol = dependent_below)
+  if (decomposed$rank == ncol(factor)) {
+    return(integer())
+  }
+  kept <- seq_len(decomposed$rank)
+  dependent <- decomposed$pivot[decomposed$rank + 1]
+  r <- qr.R(decomposed)
+  share <- backsolve(r[kept, kept, drop = FALSE], r[kept, decomposed$rank + 1])
+  # What each of the others adds to the column, beside the column's own size.
+  size <- sqrt(colSums(factor^2))
+  telling <- abs(share) * size[decomposed$pivot[kept]] > 1e-6 * size[dependent]
+  c(dependent, sort(decomposed$pivot[kept][telling]))
 }
 
 #' @noRd
-check_target <- function(model) {
-  if (model$positives %in% c(0, model$rows$training)) {
+check_data <- function(model) {
+  rows <- model$rows$training
+  if (model$positives %in% c(0, rows)) {
     opt_ml$fail(sprintf(
       'The target column "%s" is %d in every row of training: there is nothing to learn.',
       model$target, as.integer(model$positives > 0)
     ))
   }
-}
-
-#' Refuse columns of which the others already say everything: they have no coefficient
-#' @noRd
-check_columns_differ <- function(model) {
   if (length(model$features) == 0) {
     opt_ml$fail(sprintf('There is no column beside the target "%s".', model$target))
   }
-  if (model$rows$training <= length(model$features)) {
+  if (rows <= length(model$features)) {
     opt_ml$fail(sprintf(
       "There are %.0f rows of training, too few for %d coefficients.",
-      model$rows$training, length(model$features) + 1
+      rows, length(model$features) + 1
     ))
   }
-  crossproducts <- sum_over(model$blocks$training, function(block) crossprod(block$x))
-  decomposed <- qr(crossproducts, tol = 1e-11)
-  rank <- decomposed$rank
-  if (rank == ncol(crossproducts)) {
+  # At the start all rows weigh the same.
+  dependent <- find_dependent(decompose(NULL, model$blocks$training)$factor)
+  if (length(dependent) == 0) {
     return(invisible())
   }
-  kept <- seq_len(rank)
-  share <- backsolve(qr.R(decomposed)[kept, kept], qr.R(decomposed)[kept, rank + 1])
-  dependent <- model$features[decomposed$pivot[rank + 1] - 1]
-  others <- model$features[sort(setdiff(decomposed$pivot[kept][abs(share) > 1e-6], 1)) - 1]
+  others <- model$features[setdiff(dependent[-1], 1) - 1]
   opt_ml$fail(sprintf(
     'The column "%s" %s: leave it out.',
-    dependent,
+    model$features[dependent[1] - 1],
     if (length(others) == 0) {
       "has the same value in every row of training"
     } else {
@@ -328,14 +313,39 @@ check_columns_differ <- function(model) {
   ))
 }
 
+#' Find columns whose coefficients grow without bound, since they tell the classes apart
+#'
+#' Where classes are separated, each step still moves the logits of the rows that are told apart by
+#' 1, and none the wrong way, when the deviance has long settled.
+#'
+#' @param model The model after its last step.
+#' @param before The coefficients before that step.
+#' @return The numbers of the columns.
+find_separating <- function(model, before) {
+  if (is.null(before)) {
+    return(integer())
+  }
+  furthest <- reduce_blocks(model$blocks$training, pmax, function(block) {
+    logits <- linear_predictor(model$coefficients, block)
+    moved <- (logits - linear_predictor(before, block)) * ifelse(block$y == 1, 1, -1)
+    # Those of far outliers are large from the start, and so is what is left to settle of them.
+    moved <- moved[abs(logits) < 10 * model$steps]
+    c(right = max(moved, 0), wrong = max(-moved, 0))
+  })
+  if (furthest[["right"]] < 0.5 || furthest[["wrong"]] > 0.1) {
+    return(integer())
+  }
+  which(abs(model$coefficients - before) * c(0, model$most - model$least) > 0.1)
+}
+
 #' Warn of coefficients that are none, at the end of the training
 #' @noRd
-check_result <- function(model) {
-  separating <- find_separating(model)
+warn_of_result <- function(model, separating) {
   model$separated <- length(separating) > 0
   if (model$separated) {
     opt_ml$log_line(
-      "WARNING: the classes are (nearly) separated by ", toString(separating),
+      "WARNING: the classes are (nearly) separated by ",
+      toString(model$features[setdiff(separating, 1) - 1]),
       ": the coefficients grow without bound, and their standard errors mean nothing."
     )
   } else if (!model$converged) {
@@ -346,56 +356,46 @@ check_result <- function(model) {
   model
 }
 
-#' Columns whose coefficients grow without bound, since they tell the classes apart
-#'
-#' Their variance is large beside what it would be if all rows had the mean's weight.
-#' @noRd
-find_separating <- function(model) {
-  share <- model$positives / model$rows$training
-  crossproducts <- sum_over(model$blocks$training, function(block) crossprod(block$x))
-  variance <- diag(chol2inv(model$factor))
-  even <- diag(chol2inv(chol(crossproducts))) / share / (1 - share)
-  model$features[(variance / even)[-1] > 1e5]
-}
-
 #' Make a `glm` without its rows
 #'
 #' predict() with standard errors, vcov(), summary() and AIC() give what glm() on the same data
-#' gives. What the rows are needed for (residuals, plots) is NA.
+#' gives. What the rows are needed for (residuals, plots, BIC()) can't be had from it.
 #'
 #' @param model The model.
 #' @return A `glm`.
 as_glm <- function(model) {
-  terms <- make_terms(model$target, model$features)
+  # An empty row of the data gives the terms, whatever the names of the columns are.
+  columns <- c(model$target, model$features)
+  row <- stats::setNames(as.data.frame(as.list(numeric(length(columns)))), columns)
+  formula <- stats::reformulate(".", as.name(model$target), env = globalenv())
+  terms <- attr(stats::model.frame(formula, row), "terms")
+
   names <- c("(Intercept)", attr(terms, "term.labels"))
-  to <- transformation(model)
-  factor <- model$factor %*% to$back
+  factor <- model$factor
   dimnames(factor) <- list(names, names)
   rank <- length(names)
   rows <- model$rows$training
   share <- model$positives / rows
-  deviance <- model$sums$deviance
+  # R crashes where these have no element at all.
+  of_rows <- c(
+    "residuals", "fitted.values", "linear.predictors", "weights", "prior.weights", "y", "effects"
+  )
   structure(
     class = c("glm", "lm"),
-    list(
-      coefficients = stats::setNames(drop(to$forward %*% model$coefficients), names),
-      # R crashes where these have no element at all.
-      residuals = NA_real_,
-      fitted.values = NA_real_,
-      linear.predictors = NA_real_,
-      weights = NA_real_,
-      prior.weights = NA_real_,
-      y = NA_real_,
-      effects = NA_real_,
+    c(sapply(of_rows, function(name) NA_real_, simplify = FALSE), list(
+      coefficients = stats::setNames(model$coefficients, names),
       R = factor,
       rank = rank,
       qr = structure(
         class = "qr",
-        list(qr = factor, rank = rank, qraux = rep(1, rank), pivot = seq_len(rank), tol = 1e-11)
+        list(
+          qr = factor, rank = rank, qraux = rep(1, rank), pivot = seq_len(rank),
+          tol = dependent_below
+        )
       ),
-      family = stats::binomial(),
-      deviance = deviance,
-      aic = deviance + 2 * rank,
+      family = logit,
+      deviance = model$deviance,
+      aic = model$deviance + 2 * rank,
       null.deviance = -2 * rows * (share * log(share) + (1 - share) * log(1 - share)),
       iter = model$steps,
       df.residual = rows - rank,
@@ -408,20 +408,8 @@ as_glm <- function(model) {
       offset = NULL,
       contrasts = NULL,
       xlevels = stats::setNames(list(), character())
-    )
+    ))
   )
-}
-
-#' @noRd
-make_terms <- function(target, features) {
-  # Names, not text, so that any column name will do.
-  sum <- Reduce(function(left, right) call("+", left, right), lapply(features, as.name))
-  formula <- stats::as.formula(call("~", as.name(target), sum), env = globalenv())
-  terms <- stats::terms(formula)
-  classes <- rep("numeric", length(features) + 1)
-  attr(terms, "dataClasses") <- stats::setNames(classes, c(target, features))
-  attr(terms, "predvars") <- as.call(c(list(quote(list)), lapply(c(target, features), as.name)))
-  terms
 }
 
 # ---- Reading CSV ---------------------------------------------------------------------------
@@ -431,19 +419,16 @@ make_terms <- function(target, features) {
 #' @param files Paths.
 #' @param first The file that says which columns there are, and in which order.
 #' @param target The column with 0 and 1.
-#' @return A list of blocks: `x`, a matrix of the features, and `y`, the target.
+#' @return A list of blocks: `x`, a matrix of ones and the features, and `y`, the target.
 read_channel <- function(files, first, target) {
-  features <- setdiff(read_header(first), target)
+  columns <- read_header(first)
   blocks <- lapply(files, function(file) {
     table <- read_table(file, first, target)
-    # Split into blocks of rows.
-    lapply(seq_len(ceiling(nrow(table) / rows_per_block)), function(i) {
-      rows <- seq((i - 1) * rows_per_block + 1, min(i * rows_per_block, nrow(table)))
-      x <- matrix(0, length(rows), length(features))
-      for (j in seq_along(features)) {
-        x[, j] <- table[[features[j]]][rows]
-      }
-      list(x = x, y = as.numeric(table[[target]][rows]))
+    starts <- seq(1, length.out = ceiling(nrow(table) / rows_per_block), by = rows_per_block)
+    lapply(starts, function(start) {
+      rows <- table[seq(start, min(start + rows_per_block - 1, nrow(table))), columns, drop = FALSE]
+      x <- as.matrix(rows[columns != target])
+      list(x = unname(cbind(1, x)), y = as.numeric(rows[[target]]))
     })
   })
   blocks <- unlist(blocks, recursive = FALSE)
@@ -464,27 +449,18 @@ read_channel <- function(files, first, target) {
 read_table <- function(file, first, target) {
   header <- read_header(file)
   check_header(file, header, first, target)
-  odd <- FALSE
-  note <- function(condition) {
-    odd <<- TRUE
-    tryInvokeRestart("muffleWarning")
-  }
   # Without `fill`, fread() silently leaves out the first rows where their lengths differ.
+  odd <- function(condition) NULL
   table <- tryCatch(
-    withCallingHandlers(
-      data.table::fread(
-        file = file, sep = ",", dec = ".", header = FALSE, skip = 1, col.names = header,
-        fill = TRUE, na.strings = NULL, integer64 = "double", data.table = FALSE,
-        showProgress = FALSE
-      ),
-      warning = note
+    data.table::fread(
+      file = file, sep = ",", dec = ".", header = FALSE, skip = 1, col.names = header,
+      fill = TRUE, blank.lines.skip = TRUE, na.strings = NULL, integer64 = "double",
+      data.table = FALSE, showProgress = FALSE
     ),
-    error = note
+    warning = odd,
+    error = odd
   )
-  if (odd || !is_numbers(table, header, target)) {
-    table <- read_slowly(file, header, target)
-  }
-  table
+  if (is_numbers(table, header, target)) table else read_slowly(file, header, target)
 }
 
 #' @noRd

@@ -3,11 +3,14 @@ package training;
 import de.siegmar.fastcsv.reader.CsvParseException;
 import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.CsvRecord;
+import de.siegmar.fastcsv.reader.CsvRecordHandler;
 import de.siegmar.fastcsv.reader.FieldMismatchStrategy;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +23,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import ml.dmlc.xgboost4j.java.Booster;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoost;
@@ -55,7 +61,7 @@ public final class Model {
   private int steps;
 
   /** Takes a typed value (String, Long, Double, Boolean) of each of the hyperparameters. */
-  public Model(Map<String, Object> hyperparameters) {
+  public Model(Map<String, Object> hyperparameters) throws IOException {
     loadNativeLibrary();
     target = (String) hyperparameters.get("target");
     rounds = (long) hyperparameters.get("rounds");
@@ -78,17 +84,18 @@ public final class Model {
    * @throws TrainingFailure with file, line and column for what can't be read
    */
   public void read(Map<String, List<Path>> channels) throws IOException, XGBoostError {
-    List<String> columns = Table.readHeader(channels.get("training").get(0));
+    Path first = channels.get("training").get(0);
+    List<String> columns = Table.readHeader(first);
     for (String channel : List.of("training", "validation")) {
       if (channels.containsKey(channel)) {
-        try (Table table = new Table(channels.get("training").get(0), columns, target)) {
+        try (Table table = new Table(first, columns, target)) {
           matrices.put(channel, table.read(channels.get(channel)));
         }
       }
     }
-    List<String> rows = new ArrayList<>();
-    rows().forEach((channel, count) -> rows.add(count + " rows of " + channel));
-    OptMl.log("Read " + String.join(", ", rows) + ".");
+    OptMl.log(rows().entrySet().stream()
+        .map(each -> each.getValue() + " rows of " + each.getKey())
+        .collect(Collectors.joining(", ", "Read ", ".")));
     // No round yet: that is how the library makes a booster.
     booster = configured(
         XGBoost.train(matrices.get("training"), parameters, 0, matrices, null, null));
@@ -139,17 +146,33 @@ public final class Model {
   /** Writes all that {@link #loadCheckpoint} needs to go on to one file. */
   public void saveCheckpoint(Path path) throws IOException, XGBoostError {
     // Through bytes, since XGBoost reports no error on a full disk and warns of other suffixes.
-    Files.write(path, booster.toByteArray("ubj"));
+    Files.write(path, withChecksum(booster.toByteArray("ubj")));
   }
 
   /** Goes on from a checkpoint; throws any error where it can't be read or does not fit. */
   public void loadCheckpoint(Path path) throws IOException, XGBoostError {
-    Booster loaded = configured(XGBoost.loadModel(Files.readAllBytes(path)));
+    byte[] checkpoint = Files.readAllBytes(path);
+    int start = Math.min(Integer.BYTES, checkpoint.length);
+    byte[] content = Arrays.copyOfRange(checkpoint, start, checkpoint.length);
+    // XGBoost itself crashes, or takes all the memory, where a file ends too early.
+    if (!Arrays.equals(withChecksum(content), checkpoint)) {
+      throw new IOException("it is damaged");
+    }
+    Booster loaded = configured(XGBoost.loadModel(content));
     if (!Arrays.equals(loaded.getFeatureNames(), features())) {
       throw new IOException("it was made from data with other columns");
     }
     booster = loaded;
     steps = loaded.getNumBoostedRound();
+  }
+
+  private static byte[] withChecksum(byte[] content) {
+    CRC32 checksum = new CRC32();
+    checksum.update(content);
+    return ByteBuffer.allocate(Integer.BYTES + content.length)
+        .putInt((int) checksum.getValue())
+        .put(content)
+        .array();
   }
 
   /** Writes the model's files to the folder. */
@@ -196,35 +219,26 @@ public final class Model {
   }
 
   /** Has XGBoost unpack its native library to java.io.tmpdir and load it from there. */
-  private static void loadNativeLibrary() {
+  private static void loadNativeLibrary() throws IOException {
     // Its own messages are stack traces; what they say is in the sentence below.
     System.setProperty(
         "org.apache.commons.logging.Log", "org.apache.commons.logging.impl.NoOpLog");
     try {
       new DMatrix(new float[1], 1, 1, Float.NaN).dispose();
-      // The library would be deleted when the JVM exits, but a halted one deletes nothing.
-      try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
-        for (String line : maps.filter(line -> line.endsWith(".so")).distinct().toList()) {
-          Path library = Path.of(line.substring(line.indexOf('/')));
-          if (library.getFileName().toString().startsWith("libxgboost4j")) {
-            Files.deleteIfExists(library);
-          }
-        }
-      } catch (IOException e) {
-        OptMl.log("WARNING: a copy of XGBoost's library stays behind: " + e);
-      }
     } catch (XGBoostError | LinkageError e) {
       Throwable cause = e;
       while (cause.getCause() != null) {
         cause = cause.getCause();
       }
-      // The message begins with the name of the copy, twice.
-      String why = String.valueOf(cause.getMessage()).replaceFirst("^(/[^:]*: )+", "");
-      String remedy = why.contains("libgomp")
-          ? "install libgomp1 in the Dockerfile"
-          : "that folder must be writable and executable, as with --tmpfs /tmp:exec";
-      throw new TrainingFailure("XGBoost can't load its library from %s: %s (%s)."
-          .formatted(System.getProperty("java.io.tmpdir"), remedy, why));
+      throw new TrainingFailure(
+          "XGBoost can't load its library: it needs libgomp1, and %s must be writable and "
+              .formatted(System.getProperty("java.io.tmpdir"))
+              + "executable, as with --tmpfs /tmp:exec (%s).".formatted(cause.getMessage()));
+    }
+    // XGBoost deletes the unpacked copy when the JVM exits, but Train halts it.
+    try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+      maps.filter(line -> line.matches(".*/libxgboost4j[0-9]+\\.so"))
+          .forEach(line -> new File(line.substring(line.indexOf('/'))).delete());
     }
   }
 
@@ -238,9 +252,10 @@ public final class Model {
     private static final int VALUES_IN_BLOCK = 1 << 20;
 
     private final Path first;
-    private final List<String> columns;
-    private final List<String> features;
     private final String target;
+    private final List<String> features;
+    /** The place of each column among the features, -1 for the target. */
+    private final Map<String, Integer> places = new LinkedHashMap<>();
     private final int rowsInBlock;
     private final List<BigDenseMatrix> blocks = new ArrayList<>();
     private float[] labels = new float[1024];
@@ -249,29 +264,25 @@ public final class Model {
     /** Makes an empty table with the columns of the file {@code first}, in its order. */
     Table(Path first, List<String> columns, String target) {
       this.first = first;
-      this.columns = columns;
       this.target = target;
       features = columns.stream().filter(name -> !name.equals(target)).toList();
+      for (String name : columns) {
+        places.put(name, features.indexOf(name));
+      }
       rowsInBlock = Math.max(1, VALUES_IN_BLOCK / Math.max(1, features.size()));
     }
 
     /** Returns the column names of a CSV file. */
-    static List<String> readHeader(Path path) throws IOException {
-      try (CsvReader<CsvRecord> csv = open(path)) {
-        return header(path, csv.iterator());
-      } catch (UncheckedIOException | CsvParseException e) {
-        throw unreadable(path, e);
-      }
+    static List<String> readHeader(Path file) throws IOException {
+      List<String> header = new ArrayList<>();
+      parse(file, records -> header.addAll(header(file, records)));
+      return header;
     }
 
     /** Returns the rows of all the files. */
     DMatrix read(List<Path> files) throws IOException, XGBoostError {
       for (Path file : files) {
-        try (CsvReader<CsvRecord> csv = open(file)) {
-          readFile(file, csv.iterator());
-        } catch (UncheckedIOException | CsvParseException e) {
-          throw unreadable(file, e);
-        }
+        parse(file, records -> readRows(file, records));
       }
       if (rows == 0) {
         throw new TrainingFailure("%s has a header but no rows.".formatted(files.get(0)));
@@ -282,28 +293,34 @@ public final class Model {
       return matrix;
     }
 
-    private void readFile(Path file, Iterator<CsvRecord> records) {
+    /** Frees the memory, which the garbage collector does not see. */
+    @Override
+    public void close() {
+      blocks.forEach(BigDenseMatrix::dispose);
+      blocks.clear();
+    }
+
+    private void readRows(Path file, Iterator<CsvRecord> records) {
       List<String> header = header(file, records);
       checkColumns(file, header);
-      int[] places = header.stream().mapToInt(features::indexOf).toArray();
+      int[] columns = header.stream().mapToInt(places::get).toArray();
       while (records.hasNext()) {
         CsvRecord record = records.next();
-        if (record.getFieldCount() != header.size()) {
-          if (record.getFieldCount() == 1 && record.getField(0).isBlank()) {
-            continue;
-          }
+        if (record.getFieldCount() == 1 && record.getField(0).isBlank()) {
+          continue;
+        }
+        if (record.getFieldCount() != columns.length) {
           throw new TrainingFailure("%s, line %d: %d fields, but the header has %d.".formatted(
-              file, record.getStartingLineNumber(), record.getFieldCount(), header.size()));
+              file, record.getStartingLineNumber(), record.getFieldCount(), columns.length));
         }
         BigDenseMatrix block = blockOfNextRow();
-        for (int i = 0; i < places.length; i++) {
-          String text = record.getField(i);
+        for (int i = 0; i < columns.length; i++) {
           try {
-            float value = number(text);
-            if (places[i] >= 0) {
-              block.set(rows % rowsInBlock, places[i], value);
+            float value = number(record.getField(i));
+            if (columns[i] >= 0) {
+              block.set(rows % rowsInBlock, columns[i], value);
             } else {
-              labels[rows] = label(text, value);
+              labels[rows] = label(record.getField(i), value);
             }
           } catch (IllegalArgumentException e) {
             throw new TrainingFailure("%s, line %d, column \"%s\": %s.".formatted(
@@ -328,12 +345,12 @@ public final class Model {
     private DMatrix toMatrix() throws XGBoostError {
       BigDenseMatrix all = new BigDenseMatrix(rows, features.size());
       try {
-        long to = 0;
         long values = (long) rows * features.size();
+        long blockSize = (long) rowsInBlock * features.size();
+        long to = 0;
         for (BigDenseMatrix block : blocks) {
-          long end = Math.min(values, to + (long) block.nrow * block.ncol);
-          for (long from = 0; to < end; from++, to++) {
-            all.set(to, block.get(from));
+          for (long from = 0; from < blockSize && to < values; from++) {
+            all.set(to++, block.get(from));
           }
         }
         close();
@@ -343,24 +360,16 @@ public final class Model {
       }
     }
 
-    @Override
-    public void close() {
-      blocks.forEach(BigDenseMatrix::dispose);
-      blocks.clear();
-    }
-
     /** Returns the number of a cell, NaN for a missing one. */
     private static float number(String text) {
       if (text.isEmpty() || text.equalsIgnoreCase("nan")) {
         return Float.NaN;
       }
-      char last = text.charAt(text.length() - 1);
       try {
         float value = Float.parseFloat(text);
         // Float.parseFloat also takes what is a number in Java alone: 1f, 0x1p3.
-        boolean plain = (last >= '0' && last <= '9' || last == '.' || last == ' ')
-            && text.indexOf('x') < 0 && text.indexOf('X') < 0;
-        if (plain && !Float.isInfinite(value)) {
+        if (Float.isFinite(value) && "0123456789. ".indexOf(text.charAt(text.length() - 1)) >= 0
+            && text.indexOf('x') < 0 && text.indexOf('X') < 0) {
           return value;
         }
       } catch (NumberFormatException e) {
@@ -379,81 +388,66 @@ public final class Model {
       return value;
     }
 
-    private void checkColumns(Path file, List<String> header) {
-      String place = file + ", line 1: ";
-      Set<String> seen = new HashSet<>();
-      for (int i = 0; i < header.size(); i++) {
-        String name = header.get(i);
-        if (name.isBlank()) {
-          throw new TrainingFailure(place + "column %d has no name.".formatted(i + 1));
-        }
-        if (!seen.add(name)) {
-          throw new TrainingFailure(place + "the column \"%s\" stands twice.".formatted(name));
-        }
-        if (!columns.contains(name)) {
-          throw new TrainingFailure(
-              place + "column \"%s\" is not in %s.".formatted(name, first));
-        }
-      }
-      for (String name : columns) {
-        if (!seen.contains(name)) {
-          throw new TrainingFailure(place + "column \"%s\" is missing.".formatted(name));
-        }
-      }
-      if (!seen.contains(target)) {
-        throw new TrainingFailure(
-            place + "the target column \"%s\" is missing; the columns are %s.".formatted(
-                target, String.join(", ", header)));
-      }
-      if (features.isEmpty()) {
-        throw new TrainingFailure(place + "there is no column besides the target.");
-      }
-    }
-
-    private static CsvReader<CsvRecord> open(Path path) throws IOException {
-      // This reader refuses what is not UTF-8; FastCSV's own would replace it.
-      BufferedReader text = Files.newBufferedReader(path);
-      try {
-        text.mark(1);
-        if (text.read() != '\uFEFF') {
-          text.reset();
-        }
-      } catch (CharacterCodingException e) {
-        text.close();
-        throw notText(path);
-      }
-      return CsvReader.builder()
-          .extraFieldStrategy(FieldMismatchStrategy.IGNORE)
-          .missingFieldStrategy(FieldMismatchStrategy.IGNORE)
-          .ofCsvRecord(text);
-    }
-
-    private static List<String> header(Path path, Iterator<CsvRecord> records) {
+    private static List<String> header(Path file, Iterator<CsvRecord> records) {
       if (!records.hasNext()) {
-        throw new TrainingFailure("%s is empty.".formatted(path));
+        throw new TrainingFailure("%s is empty.".formatted(file));
       }
       List<String> header = records.next().getFields();
-      if (header.stream().anyMatch(name -> name.chars().anyMatch(Character::isISOControl))) {
-        throw notText(path);
+      if (String.join("", header).indexOf('\0') >= 0) {
+        throw notText(file);
       }
       return header;
     }
 
-    private static RuntimeException unreadable(Path path, RuntimeException error) {
-      for (Throwable cause = error; cause != null; cause = cause.getCause()) {
-        if (cause instanceof CharacterCodingException) {
-          return notText(path);
-        }
-        if (cause instanceof IOException io) {
-          return new UncheckedIOException(io);
-        }
+    private void checkColumns(Path file, List<String> header) {
+      Set<String> names = new HashSet<>();
+      for (String name : header) {
+        check(!name.isBlank(), file, "column %d has no name", names.size() + 1);
+        check(names.add(name), file, "the column \"%s\" stands twice", name);
+        check(places.containsKey(name), file, "column \"%s\" is not in %s", name, first);
       }
-      return new TrainingFailure("%s can't be read: %s".formatted(path, error.getMessage()));
+      for (String name : places.keySet()) {
+        check(names.contains(name), file, "column \"%s\" is missing", name);
+      }
+      check(names.contains(target), file, "the target column \"%s\" is missing; the columns are %s",
+          target, String.join(", ", header));
+      check(!features.isEmpty(), file, "there is no column besides the target");
     }
 
-    private static TrainingFailure notText(Path path) {
+    private static void check(boolean good, Path file, String problem, Object... values) {
+      if (!good) {
+        throw new TrainingFailure(
+            "%s, line 1: %s.".formatted(file, problem.formatted(values)));
+      }
+    }
+
+    /** Has {@code use} go through the records of a file, the header first. */
+    private static void parse(Path file, Consumer<Iterator<CsvRecord>> use) throws IOException {
+      // This reader refuses what is not UTF-8; FastCSV's own would replace it.
+      try (BufferedReader text = Files.newBufferedReader(file)) {
+        text.mark(1);
+        if (text.read() != '\uFEFF') {
+          text.reset();
+        }
+        use.accept(CsvReader.builder()
+            .extraFieldStrategy(FieldMismatchStrategy.IGNORE)
+            .missingFieldStrategy(FieldMismatchStrategy.IGNORE)
+            // Else it would make one cell of the rest of the file.
+            .allowUnclosedQuote(false)
+            .build(CsvRecordHandler.of(limits -> limits.maxFields(Integer.MAX_VALUE)), text)
+            .iterator());
+      } catch (CharacterCodingException e) {
+        throw notText(file);
+      } catch (UncheckedIOException e) {
+        throw e.getCause() instanceof CharacterCodingException ? notText(file) : e;
+      } catch (CsvParseException e) {
+        throw new TrainingFailure("%s can't be read: %s.".formatted(file, e.getMessage()));
+      }
+    }
+
+    private static TrainingFailure notText(Path file) {
       return new TrainingFailure(
-          "%s is not a text file in UTF-8: only CSV can be read.".formatted(path));
+          "%s is not a text file in UTF-8: only CSV can be read.".formatted(file));
     }
   }
 }

@@ -339,21 +339,16 @@ public final class OptMl {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
-    List<Path> files = new ArrayList<>();
     try (Stream<Path> paths = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
-      for (Path path : (Iterable<Path>) paths.filter(Files::isRegularFile).sorted()::iterator) {
-        boolean hidden = false;
-        for (Path part : folder.relativize(path)) {
-          hidden |= part.toString().startsWith(".") || part.toString().startsWith("_");
-        }
-        boolean marker =
-            !path.getFileName().toString().contains(".") && Files.size(path) == 0;
-        if (!hidden && !marker) {
-          files.add(path);
-        }
-      }
+      return paths.filter(path -> isData(path, folder)).sorted().toList();
     }
-    return files;
+  }
+
+  private static boolean isData(Path path, Path folder) {
+    String name = "/" + folder.relativize(path);
+    boolean hidden = name.contains("/.") || name.contains("/_");
+    boolean suffix = path.getFileName().toString().contains(".");
+    return !hidden && Files.isRegularFile(path) && (suffix || path.toFile().length() > 0);
   }
 
   private Path configFile(String name) {
@@ -418,11 +413,7 @@ public final class OptMl {
       Files.createDirectories(aside);
       save.accept(aside);
       List<Path> files = new ArrayList<>(filesIn(aside));
-      long bytes = 0;
-      for (Path file : files) {
-        bytes += Files.size(file);
-      }
-      if (bytes == 0) {
+      if (files.stream().allMatch(file -> file.toFile().length() == 0)) {
         throw new TrainingFailure(
             "The model folder %s would be empty: save() in model wrote no file."
                 .formatted(folder));
@@ -533,8 +524,9 @@ public final class OptMl {
     try {
       Path folder = Files.createDirectories(root.resolve("output"));
       // The beginning of a Java trace says where it happened.
-      Files.writeString(
-          folder.resolve("failure"), text.substring(0, Math.min(text.length(), FAILURE_LENGTH)));
+      String begin = text.substring(0, Math.min(text.length(), FAILURE_LENGTH));
+      // Not writeString: it refuses half a character, which the cut or a bad value may leave.
+      Files.write(folder.resolve("failure"), begin.getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       System.err.println("The failure file can't be written: " + e + ".");
     }

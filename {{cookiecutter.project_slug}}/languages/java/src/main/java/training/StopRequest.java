@@ -1,5 +1,7 @@
 package training;
 
+import java.util.Arrays;
+
 /**
  * Whether SIGTERM has come: the service sends it to stop a job, then waits 120 s (C5).
  *
@@ -23,6 +25,15 @@ final class StopRequest {
   private void onSigterm(Thread main) {
     if (!main.isAlive()) {
       return; // No signal: the JVM ends by itself.
+    }
+    StackTraceElement[] stack = main.getStackTrace();
+    if (Arrays.stream(stack).anyMatch(each -> each.getClassName().equals("java.lang.Shutdown"))) {
+      // No signal: the model, or a library of it, called System.exit, which waits for this hook.
+      Runtime.getRuntime().halt(OptMl.fromEnvironment().run(() -> {
+        Exception e = new IllegalStateException("System.exit was called in mid-training");
+        e.setStackTrace(stack);
+        throw e;
+      }));
     }
     received = true;
     OptMl.log("SIGTERM received: finishing this step, then saving checkpoint and model.");

@@ -185,6 +185,8 @@ class TrainTest {
       "memory   | The memory is full (",
       "stack    | StackOverflowError: no message",
       "class    | NoClassDefFoundError: some/Library",
+      "exit     | IllegalStateException: System.exit was called in mid-training",
+      "half     | IllegalStateException: ",
       "no model | The model folder ",
   })
   void otherTroublesAreOneSentence(String trouble, String sentence) throws Exception {

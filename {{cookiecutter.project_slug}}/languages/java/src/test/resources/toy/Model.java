@@ -43,6 +43,8 @@ public final class Model {
       case "bug" -> throw new IllegalStateException("a bug\nof two lines");
       case "memory" -> OptMl.log("" + new long[Integer.MAX_VALUE].length);
       case "stack" -> step();
+      case "exit" -> System.exit(0);
+      case "half" -> throw new IllegalStateException("\ud83d");
       case "class" -> throw new NoClassDefFoundError("some/Library");
       default -> { }
     }

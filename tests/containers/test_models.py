@@ -1,0 +1,61 @@
+"""The algorithms: tests/models has their tests, which run in a generated repository's test stage.
+
+Generated repositories do not have them, since a model is the file that users replace.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+MODELS = Path(__file__).parents[1] / "models"
+# The tests of each language's algorithm, and where its test tool looks for them.
+TESTS = {
+    "python": ("test_model.py", "tests"),
+    "r": ("test-model.R", "tests/testthat"),
+    "java": ("ModelTest.java", "src/test/java/training"),
+}
+# What each tool prints of them where they pass.
+PASSED = {
+    "python": r"tests/test_model\.py \.{20}",
+    "r": r"✔ \|.* \| model",
+    "java": r"Tests run: \d+, Failures: 0, .* -- in training\.ModelTest",
+}
+
+
+def add_tests(language, repository):
+    name, folder = TESTS[language]
+    shutil.copy(MODELS / language / name, repository / folder)
+
+
+def test_the_algorithm_does_what_is_said_of_it(bake, language, make):
+    repository = bake(language, project_slug=f"model-{language}")
+    add_tests(language, repository)
+    output = make(repository, "test").stdout
+    assert re.search(PASSED[language], output), output[-2000:]
+
+
+def test_a_model_of_java_predicts_the_same_in_python(bake, make, engine, tmp_path):
+    java = bake("java", project_slug="compared-java")
+    add_tests("java", java)
+    make(java, "test")
+    python = bake("python", project_slug="penguins-python")
+    make(python, "build")
+
+    def run(*command):
+        done = subprocess.run([engine, "run", "--rm", *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    shared = ["-v", f"{tmp_path}:/compared"]
+    # The predictions of some rows, and a job's model with the metrics of its metadata.json.
+    written = ["test", "-Dtest=ModelTest", "-Dcomparison=/compared/rows"]
+    run(*shared, "compared-java:local-test", *written)
+    data = ["-v", f"{java}/data:/opt/ml/input/data:ro"]
+    make(java, "build")
+    run(*data, "-v", f"{tmp_path}/job:/opt/ml/model", "compared-java:local", "train")
+    program = [*shared, "-v", f"{MODELS}/java:/program:ro", *data, "--entrypoint=python"]
+    program += ["penguins-python:local", "/program/compare_with_python.py"]
+    assert "predictions differ by 0," in run(*program, "/compared/rows")
+    validation = "/opt/ml/input/data/validation/penguins.csv"
+    assert "metrics differ by" in run(*program, "/compared/job", validation)
