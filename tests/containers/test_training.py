@@ -54,7 +54,7 @@ def test_it_trains_isolated_read_only_with_little_memory_c45_c72_c100(job):
     assert (job.model / "metadata.json").exists()
 
 
-@pytest.mark.parametrize("encode", [str, json.dumps, lambda text: f" {text} "])
+@pytest.mark.parametrize("encode", [str, json.dumps, " {} ".format])
 def test_hyperparameters_arrive_in_each_encoding_c30_c31(job, language, encode):
     given = {STEPS[language]: encode("2"), "sagemaker_program": '"x.py"'}
     job.configure("hyperparameters", given | {"_tuning_objective_metric": "m"})
@@ -211,7 +211,9 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("breaks", "sentence"), FAILURES, ids=lambda each: str(each)[:30])
+@pytest.mark.parametrize(
+    ("breaks", "sentence"), FAILURES, ids=[breaks.__name__ for breaks, _ in FAILURES]
+)
 def test_a_mistake_is_one_sentence_exit_1_and_no_model_c56_c58(job, breaks, sentence):
     breaks(job)
     done = job.run("train")
