@@ -57,6 +57,7 @@ INSTRUCTIONS = [
 SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
+BLANKS = re.compile(r"[\t\v\f\r ]+")
 # No value of a real Dockerfile is as long; one that doubles itself on each line would be.
 LONGEST_VALUE = 65536
 
@@ -85,14 +86,14 @@ class Instruction:
     @property
     def words(self) -> list[str]:
         """The words as they are written; quotes and variables are not looked at."""
-        return self.json if self.json is not None else self.rest.split()
+        return self.json if self.json is not None else BLANKS.split(self.rest) if self.rest else []
 
     @property
     def pairs(self) -> list[tuple[str, str | None]]:
         """The names and values of ARG, ENV or LABEL; an ARG may have no value."""
         words = split_words(self.rest, self.escape)
         if self.name != "ARG" and words and "=" not in words[0]:
-            name, *value = re.split(r"[\t\v\f\r ]+", self.rest, maxsplit=1)
+            name, *value = BLANKS.split(self.rest, maxsplit=1)
             if not value:
                 raise DockerfileError(self.line, f"{self.name} {name} has no value")
             return [(name, value[0])]
@@ -174,7 +175,7 @@ def escape_directive(lines: list[str]) -> str:
 
 def read_instruction(line: str, number: int, escape: str) -> Instruction:
     """Split a joined line into name, flags and the rest, and read the JSON form."""
-    name, *rest = re.split(r"[\t\v\f\r ]+", line.strip(SPACE), maxsplit=1)
+    name, *rest = BLANKS.split(line.strip(SPACE), maxsplit=1)
     flags, text = split_flags(rest[0] if rest else "")
     instruction = Instruction(number, number, name.upper(), flags, text.strip(SPACE), escape=escape)
     takes_json = ("ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME")
@@ -330,7 +331,6 @@ class Stage:
     platform: str
     parent: Stage | None
     variables: dict[str, str] = field(default_factory=dict)
-    fixed: set[str] = field(default_factory=set)  # those that an ENV has set
     entrypoint: Instruction | None = None
     cmd: Instruction | None = None
     user: Instruction | None = None
@@ -370,7 +370,7 @@ def build(instructions: list[Instruction], context: list[str]) -> list[Stage]:
             if instruction.name not in INSTRUCTIONS:
                 close = difflib.get_close_matches(instruction.name, INSTRUCTIONS, 1)
                 advice = f": write {close[0]}" if close else ""
-                raise DockerfileError(0, f"there is no instruction {instruction.name}{advice}")
+                raise DockerfileError(0, f'there is no instruction "{instruction.name}"{advice}')
             if instruction.name == "FROM":
                 stages.append(begin_stage(instruction, stages, arguments))
             elif stages:
@@ -407,7 +407,6 @@ def begin_stage(start: Instruction, stages: list[Stage], arguments: dict[str, st
         platform=platform,
         parent=parent,
         variables=dict(parent.variables),
-        fixed=set(parent.fixed),
         instructions=list(parent.instructions),
         files=dict(parent.files),
         folders=set(parent.folders),
@@ -431,14 +430,10 @@ def apply(
         for name, value in instruction.pairs:
             if value is None:
                 value = arguments.get(name, stage.variables.get(name))
-            elif instruction.name == "ARG" and name in stage.fixed:
-                continue  # an ARG does not change what an ENV has set
             else:
                 value = expand(value, before, instruction.escape)
             if value is not None:
                 stage.variables[name] = value
-            if instruction.name == "ENV":
-                stage.fixed.add(name)
     elif instruction.name == "WORKDIR":
         stage.workdir = stage.path(stage.value(instruction))
         stage.folders.add(stage.workdir)
@@ -1474,7 +1469,7 @@ def template_syntax(repository: Repository) -> Found:
 @rule("error")
 def merge_marker(repository: Repository) -> Found:
     """A merge, or an update of the template, found two versions and left both. Choose one, and
-    remove the lines with <<<<<<<, ======= and >>>>>>>. A file.rej holds what an update could
+    remove the lines of seven <, = and >. A file.rej holds what an update could
     not apply."""
     for name, text in repository.texts.items():
         found = re.search(r"^(<{7}|>{7}|\|{7})( .*)?$", text, re.MULTILINE)
