@@ -33,6 +33,7 @@ FILES = {
         data/training/penguins.csv
         data/validation/penguins.csv
         pyproject.toml
+        scripts/check_repository.py
         scripts/train_local.py
         training-job.json
     """,
