@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas
 from opt_ml import TrainingFailure
 from sklearn.compose import make_column_transformer
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 TEXT = ["species", "sex"]
 NUMBERS = ["bill_length_mm", "flipper_length_mm"]
@@ -28,4 +28,4 @@ def refuse_strangers(table: pandas.DataFrame, known: pandas.DataFrame) -> None:
 
 def encoder():
     """Return what makes numbers of a table's columns."""
-    return make_column_transformer((OneHotEncoder(), TEXT), ("passthrough", NUMBERS))
+    return make_column_transformer((OneHotEncoder(), TEXT), (StandardScaler(), NUMBERS))

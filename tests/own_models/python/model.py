@@ -1,4 +1,4 @@
-"""A random forest that predicts the weight of penguins, in grams."""
+"""A support vector machine that predicts the weight of penguins, in grams."""
 
 from pathlib import Path
 from typing import Any
@@ -7,16 +7,18 @@ import features
 import joblib
 import sklearn
 from opt_ml import Hyperparameter, log
-from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import root_mean_squared_error
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVR
 
 
 class Model:
     HYPERPARAMETERS = (
         Hyperparameter("outcome", str, "body_mass_g", "column to predict"),
-        Hyperparameter("trees", int, 200, "trees of the forest", minimum=1),
-        Hyperparameter("bootstrap", bool, True, "whether a tree sees a sample of the rows"),
+        Hyperparameter("cost", float, 1000, "weight of an error", minimum=0),
+        Hyperparameter("tolerance", float, 0.001, "what ends the fit", minimum=0),
+        Hyperparameter("iterations", int, 1_000_000, "what else ends it", minimum=1),
+        Hyperparameter("shrinking", bool, True, "whether to leave out settled rows"),
     )
     REQUIRED_CHANNELS = ("train", "holdout")
 
@@ -32,13 +34,14 @@ class Model:
         return self.steps >= 1
 
     def step(self) -> None:
-        log(f"Growing {self.hyperparameters['trees']} trees.")
-        forest = RandomForestRegressor(
-            self.hyperparameters["trees"],
-            bootstrap=self.hyperparameters["bootstrap"],
-            random_state=1,
+        log("Fitting a support vector machine.")
+        machine = SVR(
+            C=self.hyperparameters["cost"],
+            tol=self.hyperparameters["tolerance"],
+            max_iter=self.hyperparameters["iterations"],
+            shrinking=self.hyperparameters["shrinking"],
         )
-        self.pipeline = make_pipeline(features.encoder(), forest)
+        self.pipeline = make_pipeline(features.encoder(), machine)
         table = self.tables["train"]
         self.pipeline.fit(table, table[self.hyperparameters["outcome"]])
         self.steps = 1
@@ -59,11 +62,11 @@ class Model:
         self.steps = 1
 
     def save(self, folder: Path) -> None:
-        joblib.dump(self.pipeline, folder / "forest.joblib")
+        joblib.dump(self.pipeline, folder / "machine.joblib")
 
     @staticmethod
     def load(folder: Path) -> Any:
-        return joblib.load(folder / "forest.joblib")
+        return joblib.load(folder / "machine.joblib")
 
     def metadata(self) -> dict[str, Any]:
         return {

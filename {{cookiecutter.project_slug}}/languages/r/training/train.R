@@ -66,7 +66,7 @@ train <- function(arguments) {
     }
   }
 
-  if (model$steps == 0) {
+  if (model$steps == 0 && opt_ml$sigterm_received()) {
     opt_ml$fail("Stopped by SIGTERM before the first step was done: there is no model to save.")
   }
   opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)

@@ -53,7 +53,7 @@ public final class Train {
       }
     }
 
-    if (model.steps() == 0) {
+    if (model.steps() == 0 && stop.received()) {
       throw new TrainingFailure(
           "Stopped by SIGTERM before the first step was done: there is no model to save.");
     }
