@@ -102,6 +102,7 @@ class Running:
         self.engine = job.engine
         self.name = f"test-{uuid.uuid4().hex[:12]}"
         self.lines: list[str] = []
+        self.stopping: subprocess.Popen | None = None
         self.process = subprocess.Popen(
             job.command("train", options=options, name=self.name),
             stdin=subprocess.DEVNULL,
@@ -123,20 +124,20 @@ class Running:
         self.lines += [line.rstrip("\n") for line in self.process.stdout]
         self.process.stdout.close()
         code = self.process.wait(timeout=60)
+        if self.stopping:
+            self.stopping.wait(timeout=60)
         subprocess.run([self.engine, "rm", "-f", self.name], capture_output=True)
         return code
 
     def stop(self) -> int:
         """Stop it as the service does, SIGTERM and after a while SIGKILL; return the exit code."""
-        stopping = self.begin_stop()
-        code = self.end()
-        stopping.wait(timeout=60)
-        return code
+        self.begin_stop()
+        return self.end()
 
-    def begin_stop(self, seconds: int = 30) -> subprocess.Popen:
-        """Send SIGTERM, and return the command that sends SIGKILL after so many seconds."""
+    def begin_stop(self, seconds: int = 30) -> None:
+        """Have SIGTERM sent, and SIGKILL after so many seconds."""
         stop = [self.engine, "stop", "-t", str(seconds), self.name]
-        return subprocess.Popen(stop, stdout=subprocess.DEVNULL)
+        self.stopping = subprocess.Popen(stop, stdout=subprocess.DEVNULL)
 
     def kill(self) -> int:
         """Kill it without notice, as a spot interruption may; return the exit code."""

@@ -50,7 +50,7 @@ def test_a_model_of_java_predicts_the_same_in_python(bake, make, engine, tmp_pat
     make(java, "build", "IMAGE=compared-java:test", "BUILD_ARGS=--target test")
     shared = ["-v", f"{tmp_path}:/compared"]
     # The predictions of some rows, and a job's model with the metrics of its metadata.json.
-    written = ["test", "-Dtest=ModelTest", "-Dcomparison=/compared/rows"]
+    written = ["test", "-Dtest=ModelTest#predictionsAreWrittenDown", "-Dcomparison=/compared/rows"]
     run(*shared, "compared-java:test", *written)
     data = ["-v", f"{java}/data:/opt/ml/input/data:ro"]
     make(java, "build")

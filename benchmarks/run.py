@@ -1,0 +1,336 @@
+"""Measure what the template costs against a bare script: job, image, edit to trained model.
+
+    make benchmark                                           (all languages)
+    .venv/bin/python benchmarks/run.py [--language python|r|java ...] [--runs N]
+
+Both sides run in turn, so that a busy machine slows both down; compared are medians. README.md says
+what is measured and how. Aims are reported, not enforced. CONTAINER_ENGINE and BUILD_ARGS are those
+of `make build`.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+TEMPLATE = Path(__file__).resolve().parents[1]
+WORK = TEMPLATE / "demo" / "benchmarks"
+ENGINE = os.environ.get("CONTAINER_ENGINE") or shutil.which("docker") or shutil.which("podman")
+# How often the penguins stand in the larger data.
+LARGER = 100
+# Threads that wait for each other would measure what else the machine does.
+ENVIRONMENT = {"OMP_THREAD_LIMIT": "1"}
+# The last part of a base image's name → its stage in tests/containers/stand_ins/Dockerfile.
+STAND_INS = {"python": "python", "r-ver": "r", "maven": "maven", "eclipse-temurin": "jre"}
+
+
+@dataclass(frozen=True)
+class Language:
+    """What differs between the languages."""
+
+    model: str  # the file to edit in a generated repository
+    bare: str  # the file to edit in the bare project
+    entrypoint: list[str]
+    number: str  # what an edit changes, in both files: a number that the length does not hang on
+    dependencies: str | None = None  # the file that the bare project shares
+
+
+LANGUAGES = {
+    "python": Language(
+        model="training/model.py",
+        bare="train.py",
+        entrypoint=["python", "train.py"],
+        number=r'(?<="seed", int, )\d+|(?<="seed": )\d+',
+        dependencies="requirements.txt",
+    ),
+    "r": Language(
+        model="training/model.R",
+        bare="train.R",
+        entrypoint=["Rscript", "train.R"],
+        number=r"(?<=1)(?:[.]\d+)?(?=e-8)",  # the tolerance
+    ),
+    "java": Language(
+        model="src/main/java/training/Model.java",
+        bare="Train.java",
+        entrypoint=["java", "-jar", "training.jar"],
+        number=r'(?<="seed", )\d+',
+        dependencies="pom.xml",
+    ),
+}
+
+
+class Comparison:
+    """A generated repository and a bare project in the same language."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.language = LANGUAGES[name]
+        self.folder = WORK / name
+        self.image, self.bare_image, self.shared_image = (
+            f"benchmark-{name}:{tag}" for tag in ("local", "bare", "shared")
+        )
+        # Not what an earlier benchmark made of the file: the build cache remembers.
+        self.edits = int(time.time())
+        self.metrics: dict[str, dict[str, float]] = {}
+
+        shutil.rmtree(self.folder, ignore_errors=True)
+        answers = [f"project_slug=benchmark-{name}", f"language={name}"]
+        bake = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
+        call(*bake, "--output-dir", str(self.folder), str(TEMPLATE), *answers)
+        self.repository = self.folder / f"benchmark-{name}"
+        give_environment(self.repository / "training-job.json")
+        self.inputs = [write_input(self.repository, self.folder, times) for times in (1, LARGER)]
+        self.bare = self.folder / "bare"
+        shutil.copytree(TEMPLATE / "benchmarks" / "bare" / name, self.bare)
+        if self.language.dependencies:
+            text = (self.repository / self.language.dependencies).read_text(encoding="utf-8")
+            # JSON, which only the contract needs.
+            text = re.sub(r"<!-- What OptMl needs.*?</dependency>", "", text, flags=re.DOTALL)
+            (self.bare / self.language.dependencies).write_text(text, encoding="utf-8")
+        self.defaults, self.build_args = build_arguments(self.repository / "Dockerfile")
+
+    def build(self) -> None:
+        """Build the three images: the template's, the bare one, and both programs in the first."""
+        self.make("build")
+        self.build_bare()
+        build(
+            "--tag",
+            self.shared_image,
+            "-",
+            input=f"""
+                FROM {self.image}
+                COPY --from={self.bare_image} /bare /bare
+                WORKDIR /bare
+                ENTRYPOINT {json.dumps(self.language.entrypoint)}
+                """,
+        )
+
+    def make(self, target: str) -> str:
+        """Call make in the repository and return its output."""
+        # A make that calls this program must not speak to that one.
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+        environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": self.build_args}
+        return call("make", target, cwd=self.repository, env=environment)
+
+    def build_bare(self) -> None:
+        """Build the bare image, as its user would."""
+        build(*self.defaults, *shlex.split(self.build_args), "--tag", self.bare_image, self.bare)
+
+    def run(self, image: str, folder: Path) -> float:
+        """Return the seconds from the start to the end of a container that trains."""
+        container = call(ENGINE, "create", *run_options(folder), image, "train").strip()
+        try:
+            self.check(call(ENGINE, "start", "--attach", container), folder.name)
+            state = json.loads(call(ENGINE, "inspect", "--format", "{{json .State}}", container))
+        finally:
+            call(ENGINE, "rm", "--force", "--volumes", container)
+        start, end = (datetime.fromisoformat(state[name]) for name in ("StartedAt", "FinishedAt"))
+        return (end - start).total_seconds()
+
+    def check(self, log: str, data: str) -> None:
+        """Exit where a run did not train as the first on the same data did: same steps, metrics."""
+        last = re.findall(r"^step=.*", log, re.MULTILINE)[-1]
+        metrics = {name: float(value) for name, value in re.findall(r"(\S+)=(\S+)", last)}
+        expected = self.metrics.setdefault(data, metrics)
+        # The seeds differ from run to run.
+        if metrics.keys() != expected.keys() or any(
+            abs(metrics[name] - value) > 0.05 for name, value in expected.items()
+        ):
+            sys.exit(f"{self.name} does not train the same on both sides: {metrics}, {expected}")
+
+    def edit_and_train(self) -> float:
+        """Edit a line of the model and `make train`; return the seconds."""
+        self.edit(self.repository / self.language.model)
+        old = image_property(self.image, "Id")
+        start = time.monotonic()
+        log = self.make("train")
+        seconds = time.monotonic() - start
+        self.check(log, "1")
+        remove(old)
+        return seconds
+
+    def edit_and_train_bare(self) -> float:
+        """Edit a line of the bare script, build and run; return the seconds."""
+        self.edit(self.bare / self.language.bare)
+        old = image_property(self.bare_image, "Id")
+        start = time.monotonic()
+        self.build_bare()
+        log = call(ENGINE, "run", "--rm", *run_options(self.inputs[0]), self.bare_image)
+        seconds = time.monotonic() - start
+        self.check(log, "1")
+        remove(old)
+        return seconds
+
+    def edit(self, path: Path) -> None:
+        """Change one line of the algorithm to what it never was."""
+        self.edits += 1
+        new = f".{self.edits}" if self.name == "r" else str(self.edits)
+        text = path.read_text(encoding="utf-8")
+        text, count = re.subn(self.language.number, new, text, count=1)
+        if count == 0:
+            sys.exit(f"{path} has no line to edit.")
+        path.write_text(text, encoding="utf-8")
+
+    def clean(self) -> None:
+        """Remove what was made; the build cache keeps the layers."""
+        self.make("clean")
+        remove(self.bare_image, self.shared_image)
+        shutil.rmtree(self.folder)
+
+
+def write_input(repository: Path, folder: Path, times: int) -> Path:
+    """Write a job's /opt/ml/input, with the rows of the repository's data so many times."""
+    request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
+    channel = {
+        "TrainingInputMode": "File",
+        "S3DistributionType": "FullyReplicated",
+        "RecordWrapperType": "None",
+    }
+    files = {
+        "hyperparameters": request["HyperParameters"],
+        "inputdataconfig": {each["ChannelName"]: channel for each in request["InputDataConfig"]},
+        "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"]},
+    }
+    folder = folder / "input" / str(times)
+    (folder / "config").mkdir(parents=True)
+    for name, content in files.items():
+        (folder / "config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in (repository / "data").glob("*/*.csv"):
+        header, rows = path.read_text(encoding="utf-8").split("\n", 1)
+        copy = folder / "data" / path.parent.name / path.name
+        copy.parent.mkdir(parents=True)
+        copy.write_text(f"{header}\n{rows * times}", encoding="utf-8")
+    return folder
+
+
+def give_environment(training_job: Path) -> None:
+    """Have `make train` set the environment that the other jobs have."""
+    request = json.loads(training_job.read_text(encoding="utf-8")) | {"Environment": ENVIRONMENT}
+    training_job.write_text(json.dumps(request, indent=2), encoding="utf-8")
+
+
+def run_options(folder: Path) -> list[str]:
+    """Return the options that give a container the environment, a job's input and its outputs."""
+    # New volumes for each job, on the engine's disk: what is written has its price.
+    volumes = [f"--volume=/opt/ml/{name}" for name in ("model", "output", "checkpoints")]
+    variables = [f"--env={name}={value}" for name, value in ENVIRONMENT.items()]
+    return [*volumes, f"--volume={folder}:/opt/ml/input:ro", *variables]
+
+
+def build_arguments(dockerfile: Path) -> tuple[list[str], str]:
+    """Return the options that give the Dockerfile's own arguments to another, and BUILD_ARGS.
+
+    Base images that can't be had are replaced, as in the container tests.
+    """
+    top = dockerfile.read_text(encoding="utf-8").partition("\nFROM ")[0]
+    arguments = dict(re.findall(r"^ARG (\w+)=(\S+)$", top, re.MULTILINE))
+    bases = [image for name, image in arguments.items() if name.endswith("BASE")]
+    stages = [STAND_INS[image.split("/")[-1].split(":")[0]] for image in bases]
+    call(
+        str(TEMPLATE / "tests/containers/stand_ins.sh"),
+        *map("=".join, zip(stages, bases, strict=True)),
+        env=os.environ | {"CONTAINER_ENGINE": ENGINE},
+    )
+    build_args = os.environ.get("BUILD_ARGS", "")
+    if '"stand-in":"yes"' in image_property(bases[0], "json .Config.Labels"):
+        build_args += " --build-arg CRAN_SNAPSHOT=file:///opt/cran"
+    return [f"--build-arg={name}={value}" for name, value in arguments.items()], build_args
+
+
+def build(*arguments: object, input: str | None = None) -> None:
+    """Build an image."""
+    environment = os.environ | {"DOCKER_BUILDKIT": "1"}
+    call(ENGINE, "build", *map(str, arguments), env=environment, input=input)
+
+
+def remove(*images: str) -> None:
+    """Remove images that nothing else has under another name or uses."""
+    subprocess.run([ENGINE, "image", "rm", *images], capture_output=True)
+
+
+def image_property(image: str, name: str) -> str:
+    """Return what the engine knows of an image."""
+    field = name if name.startswith("json ") else f".{name}"
+    return call(ENGINE, "image", "inspect", "--format", f"{{{{{field}}}}}", image).strip()
+
+
+def call(*command: str, **options: object) -> str:
+    """Return a command's standard output; exit where it fails."""
+    if options.get("input") is None:
+        options = options | {"input": ""}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", **options)
+    if done.returncode != 0:
+        sys.exit(f"{shlex.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def in_turn(runs: int, ours: Callable[[], float], bare: Callable[[], float]) -> tuple[float, float]:
+    """Return the medians of two measurements."""
+    results: dict[Callable[[], float], list[float]] = {ours: [], bare: []}
+    for run in range(runs):
+        # The second of a pair may profit from the first.
+        for action in (ours, bare) if run % 2 == 0 else (bare, ours):
+            results[action].append(action())
+    return statistics.median(results[ours]), statistics.median(results[bare])
+
+
+def report(language: str, measure: str, ours: float, bare: float, unit: str, aim: float) -> None:
+    """Print a line of the table."""
+    digits = ".0f" if unit == "MB" else ".2f"
+    verdict = "" if ours / bare <= aim else "missed"
+    line = f"| {language:8} | {measure:22} | {ours:6{digits}} {unit} | {bare:6{digits}} {unit} "
+    print(f"{line}| {ours / bare:.2f} | {aim:.2f} {verdict} |", flush=True)
+
+
+def measure(name: str, runs: int) -> None:
+    """Measure one language."""
+    comparison = Comparison(name)
+    comparison.build()
+    for folder, what in zip(comparison.inputs, ("job", f"job, {LARGER} x the data"), strict=True):
+
+        def ours(folder: Path = folder) -> float:
+            return comparison.run(comparison.image, folder)
+
+        def bare(folder: Path = folder) -> float:
+            return comparison.run(comparison.shared_image, folder)
+
+        in_turn(1, ours, bare)
+        report(name, what, *in_turn(runs, ours, bare), "s", 1.15)
+    sizes = (image_property(image, "Size") for image in (comparison.image, comparison.bare_image))
+    report(name, "image", *(int(size) / 1e6 for size in sizes), "MB", 1.1)
+    in_turn(1, comparison.edit_and_train, comparison.edit_and_train_bare)
+    medians = in_turn(runs, comparison.edit_and_train, comparison.edit_and_train_bare)
+    report(name, "edit to trained model", *medians, "s", 1.5)
+    comparison.clean()
+
+
+def main() -> None:
+    """Measure the languages and print a table."""
+    parser = argparse.ArgumentParser(description="Measure the template against bare scripts.")
+    parser.add_argument("--language", action="append", choices=LANGUAGES, help="default: all")
+    parser.add_argument("--runs", type=int, default=9, help="of each measurement (default: 9)")
+    options = parser.parse_args()
+    if not ENGINE:
+        sys.exit("There is no container engine: install docker or podman.")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(f"{os.cpu_count()} CPUs, {memory:.0f} GiB of memory; medians of {options.runs} runs.")
+    if os.getloadavg()[0] > 1:
+        print("The machine is busy: measure again when it is quiet.")
+    print("\n| language | measure                | template  | bare      | ratio | aim |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for name in options.language or LANGUAGES:
+        measure(name, options.runs)
+
+
+if __name__ == "__main__":
+    main()
