@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import unavailable
 from botocore.session import get_session
+from support import unavailable
 
 TEMPLATE = Path(__file__).parents[1]
 
