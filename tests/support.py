@@ -1,6 +1,9 @@
-"""What the tests of both folders share and no fixture can be."""
+"""What the tests of all folders share and no fixture can be."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,3 +17,18 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def tracked_files() -> dict[str, Path]:
+    """Return path within the template → the file, for all that git tracks or would."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=TEMPLATE, check=True, capture_output=True).stdout
+    names = sorted(set(listed.decode().rstrip("\0").split("\0")))
+    return {name: TEMPLATE / name for name in names if (TEMPLATE / name).is_file()}
+
+
+def oldest_python() -> str:
+    """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
+    found = shutil.which("python3.9")
+    works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
+    return found if works else sys.executable

@@ -4,7 +4,6 @@ import filecmp
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,8 +11,8 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 from cookiecutter.generate import generate_context
 from cookiecutter.prompt import prompt_for_config
+from support import TEMPLATE
 
-TEMPLATE = Path(__file__).parents[1]
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 
 import pytest
-from check.load import check_repository, oldest_python
+from check.load import check_repository
 from check.right import RIGHT
 from check.wrong import WRONG
-from support import LANGUAGES
+from support import LANGUAGES, oldest_python
 
 SCRIPT = "scripts/check_repository.py"
 

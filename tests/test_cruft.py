@@ -4,11 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support import tracked_files
 
-TEMPLATE = Path(__file__).parents[1]
 GENERATED = "{{cookiecutter.project_slug}}"
 
 # The user's model and dependency file, and the template's program, by language.
@@ -58,13 +57,10 @@ def run(tmp_path):
 @pytest.fixture
 def template(run, tmp_path):
     """The template as a git repository of its own, to make a second version of."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = run(TEMPLATE, *command).rstrip("\0").split("\0")
     copy = tmp_path / "template"
-    for name in set(names):
-        if (TEMPLATE / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TEMPLATE / name, copy / name)
+    for name, path in tracked_files().items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy / name)
     commit(run, copy, "init")
     return copy
 

@@ -4,13 +4,10 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from botocore.session import get_session
-from support import unavailable
-
-TEMPLATE = Path(__file__).parents[1]
+from support import TEMPLATE, unavailable
 
 
 def load_hook(name):

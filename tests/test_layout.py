@@ -1,13 +1,11 @@
 """How the template's own files lie: the rules of the house that no tool checks."""
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 from binaryornot.check import is_binary
+from support import tracked_files
 
-TEMPLATE = Path(__file__).parents[1]
 GENERATED = "{{cookiecutter.project_slug}}/"
 
 # Where this project was made, and the registries: not as they are written, or this file had them.
@@ -19,11 +17,7 @@ FORBIDDEN = PRIVATE + [name.replace(" ", ".") for name in REGISTRIES]
 
 @pytest.fixture
 def tracked():
-    """Path within the template → the file, for all that git tracks or would."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=TEMPLATE, check=True, capture_output=True).stdout
-    names = listed.decode().rstrip("\0").split("\0")
-    return {name: TEMPLATE / name for name in sorted(set(names)) if (TEMPLATE / name).is_file()}
+    return tracked_files()
 
 
 def test_a_path_is_shared_or_a_languages_never_both(tracked):

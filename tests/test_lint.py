@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-TEMPLATE = Path(__file__).parents[1]
+from support import TEMPLATE, tracked_files
 
 
 def lint(folder, tool, *arguments):
@@ -42,13 +41,7 @@ def test_the_templates_python_is_clean(check):
 
 
 def test_shell_scripts_are_clean():
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=TEMPLATE, check=True, capture_output=True).stdout
-    paths = [TEMPLATE / name for name in listed.decode().rstrip("\0").split("\0")]
-    scripts = [
-        path
-        for path in paths
-        if path.is_file() and path.read_bytes().startswith((b"#!/usr/bin/env bash", b"#!/bin/sh"))
-    ]
+    shebangs = (b"#!/usr/bin/env bash", b"#!/bin/sh")
+    scripts = [path for path in tracked_files().values() if path.read_bytes().startswith(shebangs)]
     assert scripts
     lint(TEMPLATE, "shellcheck", *scripts)

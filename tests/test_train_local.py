@@ -8,10 +8,10 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 
 import pytest
+from support import oldest_python
 
 PENGUINS = "penguins-python"
 
@@ -33,13 +33,6 @@ case "$1" in
   inspect) case "$*" in *Running*) echo true ;; *) echo "${OOM:-false}" ;; esac ;;
 esac
 """
-
-
-def oldest_python():
-    """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
-    found = shutil.which("python3.9")
-    works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
-    return found if works else sys.executable
 
 
 class Laptop:

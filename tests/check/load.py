@@ -1,8 +1,6 @@
-"""The script under test, imported from where it lies, and the oldest Python that it promises."""
+"""The script under test, imported from where it lies."""
 
 import importlib.util
-import shutil
-import subprocess
 import sys
 
 from support import TEMPLATE
@@ -21,13 +19,6 @@ def load():
     finally:
         sys.dont_write_bytecode = before
     return module
-
-
-def oldest_python():
-    """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
-    found = shutil.which("python3.9")
-    works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
-    return found if works else sys.executable
 
 
 check_repository = load()

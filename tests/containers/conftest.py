@@ -64,21 +64,22 @@ def build_args(engine, base_images):
 
 
 @pytest.fixture(scope="session")
-def make(engine, build_args):
+def make_environment(engine, build_args):
+    """What a generated repository's Makefile finds in its environment."""
+    # A make that runs pytest must not speak to this one.
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    return clean | {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args}
+
+
+@pytest.fixture(scope="session")
+def make(make_environment):
     """Function: repository, targets and variables → their finished `make`, which must succeed."""
-    environment = {
-        # A make that runs pytest must not speak to this one.
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "MAKELEVEL")
-    }
-    environment |= {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args}
 
     def run(repository, *arguments):
         done = subprocess.run(
             ["make", *arguments],
             cwd=repository,
-            env=environment,
+            env=make_environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,3 +96,12 @@ def image(make, repository):
     """The training image of one language, built as a user builds it."""
     make(repository, "build")
     return f"{repository.name}:local"
+
+
+@pytest.fixture(scope="module")
+def own_repository(request, bake, language, make):
+    """A repository of a module's own, built: its runs belong to the module's tests alone."""
+    name = request.module.__name__.removeprefix("test_").replace("_", "-")
+    repository = bake(language, project_slug=f"{name}-{language}")
+    make(repository, "build")
+    return repository

@@ -14,14 +14,6 @@ import pytest
 from jobs import LONG
 
 
-@pytest.fixture(scope="module")
-def own_repository(bake, language, make):
-    """A repository of this module's own, built: its runs belong to these tests alone."""
-    repository = bake(language, project_slug=f"local-run-{language}")
-    make(repository, "build")
-    return repository
-
-
 @pytest.fixture
 def train_local(engine, own_repository):
     """Function: flags of scripts/train_local.py → the finished process."""
@@ -190,12 +182,11 @@ def test_an_image_that_can_not_start_is_reported_with_its_cause(
     assert cause in done.stdout
 
 
-def test_make_shell_opens_a_shell_where_the_program_would_start(own_repository, engine, build_args):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+def test_make_shell_opens_a_shell_where_the_program_would_start(own_repository, make_environment):
     done = subprocess.run(
         ["make", "--silent", "shell"],
         cwd=own_repository,
-        env=environment | {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args},
+        env=make_environment,
         input="ls",
         capture_output=True,
         encoding="utf-8",

@@ -5,7 +5,6 @@ COMMANDS says of each which test runs it, and a test of its own that none is lef
 
 import io
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -98,19 +97,9 @@ def variables(readme):
     return re.findall(r"^\| `([A-Z_]+=.*?)` \|", readme, re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def own_repository(bake, language, make):
-    """A repository of this module's own, built."""
-    repository = bake(language, project_slug=f"recipes-{language}")
-    make(repository, "build")
-    return repository
-
-
 @pytest.fixture
-def shell(engine, build_args):
+def shell(engine, make_environment):
     """Function: repository, a script → what it printed; it must succeed."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-    environment |= {"CONTAINER_ENGINE": engine, "BUILD_ARGS": build_args}
 
     def run(repository, script):
         # The README says docker; another engine takes the same words.
@@ -118,7 +107,7 @@ def shell(engine, build_args):
         done = subprocess.run(
             ["bash", "-ec", script],
             cwd=repository,
-            env=environment,
+            env=make_environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -56,17 +56,18 @@ class Model:
         Raises TrainingFailure with file, line and column for what can't be read.
         """
         first = channels["training"][0]
+        columns = read_header(first)
         self._matrices = {}
         for channel in ("training", "validation"):
             if channel in channels:
-                self._matrices[channel] = self._read_channel(channels[channel], first)
+                self._matrices[channel] = self._read_channel(channels[channel], first, columns)
         rows = (f"{matrix.num_row()} rows of {name}" for name, matrix in self._matrices.items())
         log(f"Read {', '.join(rows)}.")
         self._evaluated = [(matrix, name) for name, matrix in self._matrices.items()]
         self._booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
 
-    def _read_channel(self, files: list[Path], first: Path) -> xgboost.DMatrix:
-        table = polars.concat(read_table(file, first, self._target) for file in files)
+    def _read_channel(self, files: list[Path], first: Path, columns: list[str]) -> xgboost.DMatrix:
+        table = polars.concat(read_table(file, first, columns, self._target) for file in files)
         if table.is_empty():
             raise TrainingFailure(f"{files[0]} has a header but no rows.")
         features = table.drop(self._target)
@@ -136,14 +137,14 @@ class Model:
 # ---- Reading CSV ---------------------------------------------------------------------------
 
 
-def read_table(path: Path, first: Path, target: str) -> polars.DataFrame:
-    """Return the numbers of a CSV file as 32-bit floats, its columns ordered as in `first`.
+def read_table(path: Path, first: Path, columns: list[str], target: str) -> polars.DataFrame:
+    """Return the numbers of a CSV file as 32-bit floats, its columns ordered as `columns`.
 
+    Its header must name the same columns as that of the file `first`, in any order.
     An empty cell is a missing value; a blank line is none. polars reads; where it fails, or what
     it read looks odd, a slow reader finds the place for the message.
     """
     header = read_header(path)
-    columns = read_header(first)
     _check_columns(path, header, first, columns, target)
     try:
         table = polars.read_csv(

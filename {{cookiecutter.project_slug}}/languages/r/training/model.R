@@ -423,7 +423,7 @@ as_glm <- function(model) {
 read_channel <- function(files, first, target) {
   columns <- read_header(first)
   blocks <- lapply(files, function(file) {
-    table <- read_table(file, first, target)
+    table <- read_table(file, first, target, columns)
     starts <- seq(1, length.out = ceiling(nrow(table) / rows_per_block), by = rows_per_block)
     lapply(starts, function(start) {
       rows <- table[seq(start, min(start + rows_per_block - 1, nrow(table))), columns, drop = FALSE]
@@ -445,10 +445,11 @@ read_channel <- function(files, first, target) {
 #'
 #' @inheritParams read_channel
 #' @param file A path.
+#' @param columns The columns of `first`.
 #' @return A data frame, all columns numeric and finite.
-read_table <- function(file, first, target) {
+read_table <- function(file, first, target, columns = read_header(first)) {
   header <- read_header(file)
-  check_header(file, header, first, target)
+  check_header(file, header, first, columns, target)
   # Without `fill`, fread() silently leaves out the first rows where their lengths differ.
   odd <- function(condition) NULL
   table <- tryCatch(
@@ -490,8 +491,7 @@ read_header <- function(file) {
 }
 
 #' @noRd
-check_header <- function(file, header, first, target) {
-  columns <- read_header(first)
+check_header <- function(file, header, first, columns, target) {
   fail_here <- function(...) opt_ml$fail(file, ", line 1: ", ...)
   for (i in seq_along(header)) {
     if (header[i] == "") {
