@@ -33,6 +33,7 @@ FILES = {
         data/validation/penguins.csv
         pyproject.toml
         scripts/check_repository.py
+        scripts/dockerfile_reader.py
         scripts/train_local.py
         training-job.json
     """,

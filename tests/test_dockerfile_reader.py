@@ -1,11 +1,11 @@
-"""The Dockerfile reader of scripts/check_repository.py against BuildKit's parser, and fuzzed."""
+"""scripts/dockerfile_reader.py against BuildKit's parser, and fuzzed."""
 
 import re
 
 import dockerfile
 import pytest
 from check.edits import ENTRYPOINTS
-from check.load import check_repository
+from check.load import check_repository, dockerfile_reader
 from check.right import RIGHT
 from check.wrong import WRONG
 from hypothesis import HealthCheck, example, given, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import TEMPLATE
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}" / "languages"
-SPACES = re.compile(f"[{check_repository.SPACE}]+")
+SPACES = re.compile(f"[{dockerfile_reader.SPACE}]+")
 
 
 def theirs(text):
@@ -51,9 +51,9 @@ def ours(text):
                 each.heredocs if each.name != "ONBUILD" else [],
                 own_values(each),
             )
-            for each in check_repository.read_dockerfile(text)
+            for each in dockerfile_reader.read_dockerfile(text)
         ]
-    except check_repository.DockerfileError:
+    except dockerfile_reader.DockerfileError:
         return None
 
 
@@ -64,7 +64,7 @@ def values(name, words):
     if name in ("FROM", "COPY", "ADD", "VOLUME"):
         return list(words)
     if name in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "USER", "WORKDIR"):
-        return SPACES.split(" ".join(words).strip(check_repository.SPACE))
+        return SPACES.split(" ".join(words).strip(dockerfile_reader.SPACE))
     return [word for word in words if word] if name == "ARG" else None
 
 
@@ -75,7 +75,7 @@ def own_values(each):
         return each.words
     if each.name in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "USER", "WORKDIR"):
         text = " ".join(each.json) if each.json is not None else each.rest
-        return SPACES.split(text.strip(check_repository.SPACE))
+        return SPACES.split(text.strip(dockerfile_reader.SPACE))
     if each.name == "ARG":
         return [name if value is None else f"{name}={value}" for name, value in each.pairs]
     return None
@@ -188,17 +188,17 @@ VALUES = {"a": "A", "empty": "", "b": "B"}
     ],
 )
 def test_variables_are_put_in(word, value):
-    assert check_repository.expand(word, VALUES) == value
+    assert dockerfile_reader.expand(word, VALUES) == value
 
 
 @pytest.mark.parametrize("word", ["${a", "${a:-${b}", "${a:-{}"])
 def test_an_open_brace_is_said(word):
-    with pytest.raises(check_repository.DockerfileError, match="not closed"):
-        check_repository.expand(word, VALUES)
+    with pytest.raises(dockerfile_reader.DockerfileError, match="not closed"):
+        dockerfile_reader.expand(word, VALUES)
 
 
 def image(text, context=()):
-    return check_repository.build(check_repository.read_dockerfile(text), list(context))[-1]
+    return dockerfile_reader.build(dockerfile_reader.read_dockerfile(text), list(context))[-1]
 
 
 def test_arguments_before_from_need_to_be_named_again():
@@ -270,13 +270,13 @@ def test_copy_lays_files_where_docker_does(copy, laid):
     ],
 )
 def test_patterns(pattern, name, expected):
-    assert check_repository.matches(pattern, name) == expected
+    assert dockerfile_reader.matches(pattern, name) == expected
 
 
 # ---- Fuzzing -------------------------------------------------------------------------------
 
 TOKENS = [
-    *check_repository.INSTRUCTIONS,
+    *dockerfile_reader.INSTRUCTIONS,
     *ENTRYPOINTS.values(),
     *("from", "a:1", "AS b", "b", "--from=b", "--platform=$P", "--", "-", "ARG P=1", "=", "x=y"),
     *("\n", "\n", "\n", "\r\n", " ", " ", "\t", "\\\n", "`\n", "\\", "`", "#", "# escape=`\n"),
@@ -296,8 +296,8 @@ quick = settings(
 @example("FROM a\nENV x " + "${" * 3000)
 def test_it_never_crashes(text):
     try:
-        stages = check_repository.build(check_repository.read_dockerfile(text), FILES)
-    except check_repository.DockerfileError as error:
+        stages = dockerfile_reader.build(dockerfile_reader.read_dockerfile(text), FILES)
+    except dockerfile_reader.DockerfileError as error:
         assert str(error) and error.line >= 1
     else:
         assert stages

@@ -1,24 +1,21 @@
-"""The script under test, imported from where it lies."""
+"""The scripts under test, imported from where they lie."""
 
-import importlib.util
+import importlib
 import sys
 
 from support import TEMPLATE
 
-SCRIPT = TEMPLATE / "{{cookiecutter.project_slug}}" / "scripts" / "check_repository.py"
 
-
-def load():
-    spec = importlib.util.spec_from_file_location("check_repository", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up. No cache beside the script: it would be generated too.
-    sys.modules["check_repository"] = module
+def load(name):
+    """Import a generated script, without a cache beside it, which would be generated too."""
+    sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "scripts"))
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        spec.loader.exec_module(module)
+        return importlib.import_module(name)
     finally:
         sys.dont_write_bytecode = before
-    return module
+        sys.path.pop(0)
 
 
-check_repository = load()
+dockerfile_reader = load("dockerfile_reader")
+check_repository = load("check_repository")
