@@ -1,13 +1,18 @@
-"""Keep the chosen language and say what to do next.
+"""Keep the chosen language, check the result and say what to do next.
 
 No network, no git, no clock, nothing random: cruft runs this hook twice for each comparison.
 Unrendered it can be imported. Standard library only, Python 3.9.
 """
 
+import hashlib
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+
+# What pre_gen_project.py leaves of the files that were there before.
+NOTE = ".before-generation.json"
 
 
 def keep_language(project: Path, language: str) -> None:
@@ -44,17 +49,48 @@ def set_modes(project: Path) -> None:
             return
 
 
+def overwritten(project: Path) -> list[str]:
+    """Return the files that were there before and are others now; take the note of them away."""
+    note = project / NOTE
+    if not note.exists():
+        return []
+    before = json.loads(note.read_text(encoding="utf-8"))
+    note.unlink()
+    return [
+        name
+        for name, digest in sorted(before.items())
+        if hashlib.sha256((project / name).read_bytes()).hexdigest() != digest
+    ]
+
+
+def check(project: Path) -> str:
+    """Return the findings of the repository's own check; none is right for a new repository."""
+    # -B: a cache beside the scripts would be generated too.
+    command = [sys.executable, "-B", "scripts/check_repository.py", "--strict"]
+    done = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8")
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
 def main(answers: dict) -> int:
     """Finish the repository in the current folder and return the exit code."""
     # A console that is not UTF-8 must not turn a good end into a stack trace.
     sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stderr.reconfigure(errors="backslashreplace")
     project = Path.cwd()
     keep_language(project, answers["language"])
     keep_ci(project, answers["ci"])
     set_modes(project)
+    changed = overwritten(project)
+    findings = check(project)
+    if findings:
+        print(f"ERROR: {project.name} is not as it should be:\n{findings}", file=sys.stderr)
     if "_commit" in answers:
         # cruft: what is printed here would stand amid each `cruft diff`.
-        return 0
+        return 1 if findings else 0
+    if changed:
+        print(f"Overwritten in {project.name}: {', '.join(changed)}.")
+    if findings:
+        return 1
     print(
         f"""
 {answers["project_name"]} is ready in {project.name}: language {answers["language"]}, \

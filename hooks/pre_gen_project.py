@@ -4,6 +4,7 @@ cookiecutter renders this file, then runs it in the new folder with its own inte
 it can be imported, so the tests call `problems` directly. Standard library only, Python 3.9.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -47,7 +48,13 @@ EXAMPLES = {
 # Unicode's categories of control characters, halves of characters, and line and paragraph ends.
 NOT_TEXT = ("Cc", "Cs", "Zl", "Zp")
 
+# This template's own syntax, which the repository's check takes for a file left unrendered.
+TEMPLATE_SYNTAX = re.compile(r"[{]{-?\s*cookiecutter|[{]%|[{]=#")
+
 OLDEST_COOKIECUTTER = (2, 7)
+
+# What this hook tells the other one, by a file in the new repository.
+NOTE = ".before-generation.json"
 
 
 def problems(answers: dict) -> list[str]:
@@ -61,6 +68,11 @@ def problems(answers: dict) -> list[str]:
             found.append(f"{name} is {value!a}: it must be text.")
         elif any(unicodedata.category(character) in NOT_TEXT for character in value):
             found.append(f"{name} is {value!a}: it must be one line without control characters.")
+        elif TEMPLATE_SYNTAX.search(value):
+            syntax = TEMPLATE_SYNTAX.search(value)[0]
+            found.append(
+                f"{name} is {value!a}: it must be text without template syntax ({syntax})."
+            )
         else:
             sound[name] = value
 
@@ -141,6 +153,23 @@ def remove_folders(project: Path, slug: str) -> None:
             return
 
 
+def note_what_is_there(project: Path) -> None:
+    """Note the hashes of the files that a generation over an old folder may overwrite.
+
+    post_gen_project.py takes the note away and names those that are others then.
+    """
+    hashes = {}
+    for path in project.rglob("*"):
+        name = path.relative_to(project)
+        # What no generation writes to and may be large.
+        if name.parts[0] in (".git", ".venv", "runs") or not path.is_file():
+            continue
+        if os.access(path, os.R_OK):
+            hashes[name.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    if hashes:
+        (project / NOTE).write_text(json.dumps(hashes), encoding="utf-8")
+
+
 def main(answers: dict) -> int:
     """Print what is wrong with the answers and return the exit code."""
     # A console that is not UTF-8 must not turn a sentence into a stack trace.
@@ -155,7 +184,9 @@ def main(answers: dict) -> int:
         print(f"ERROR: {problem}", file=sys.stderr)
     if found:
         remove_folders(project, answers["project_slug"])
-    return 1 if found else 0
+        return 1
+    note_what_is_there(project)
+    return 0
 
 
 if __name__ == "__main__":

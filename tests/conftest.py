@@ -37,10 +37,10 @@ def cookiecutter(tmp_path_factory):
     """Function: arguments → the finished cookiecutter command, its home empty."""
     home = tmp_path_factory.mktemp("home")
 
-    def run(*arguments, typed="", **environment):
+    def run(*arguments, template=TEMPLATE, typed="", **environment):
         environment = {"HOME": str(home), "PYTHONUTF8": "1", **environment}
         return subprocess.run(
-            [sys.executable, "-m", "cookiecutter", str(TEMPLATE), *map(str, arguments)],
+            [sys.executable, "-m", "cookiecutter", str(template), *map(str, arguments)],
             env=os.environ | environment,
             input=typed,
             capture_output=True,

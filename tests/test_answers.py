@@ -13,7 +13,7 @@ HOSTILE = {
     "dollars": "$HOME $(touch pwned) ${PATH} $$ `touch pwned`",
     "backslashes": "C:\\new\\table \\u0041 \\\\ \\",
     "markup": "<script>alert(1)</script> & <b>bold</b> [red]rich[/red] &amp;",
-    "jinja": "{{ cookiecutter.author }} {% raw %} {=# gone #=} {{ 7 * 7 }} {# #}",
+    "jinja": "{{ 7 * 7 }} {# gone #} ${{ github.ref }} {{{ #=}",
     "letters": "Éclair Ĳssel 数据 펭귄 🐧 e\u0301 \u202eabc",
     "markdown": "# *a* | `b` | [c](d) <!-- --> ~~~",
     "syntax": "key: [value, {a: b}] # no = comment; %s %(s)s {0} !!x @y",

@@ -115,7 +115,8 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     changed = [opt_ml, "scripts/train_local.py", "Makefile"]
     for name in [*theirs, *changed, "data/README.md", "data/training/penguins.csv"]:
         path = shared / name if (shared / name).exists() else tree / name
-        prepend(path, "# version 2\n")
+        json = path.suffix == ".json"
+        prepend(path, '  "EnableNetworkIsolation": false,\n' if json else "# version 2\n")
     (shared / "scripts" / "new.sh").write_text("#!/bin/sh\necho new\n", encoding="utf-8")
     commit(run, template, "Version 2")
     run(repository, *cruft, "update", "--skip-apply-ask")

@@ -2,12 +2,13 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from botocore.session import get_session
-from support import TEMPLATE, unavailable
+from support import TEMPLATE, tracked_files, unavailable
 
 
 def load_hook(name):
@@ -61,6 +62,9 @@ BAD = [
     ("project_name", " \u00a0", 'it must be a text, such as "Penguin training".'),
     ("project_name", "two\nlines", ONE_LINE),
     ("project_name", "bell\a", ONE_LINE),
+    ("project_name", "{{cookiecutter.author}}", "without template syntax ({{cookiecutter)."),
+    ("author", "{% raw %}", "without template syntax ({%)."),
+    ("author", "{=# gone #=}", "without template syntax ({=#)."),
     ("project_name", "\x1b[31mred", ONE_LINE),
     ("project_name", "next\u0085line", ONE_LINE),
     ("project_name", "line\u2028end", ONE_LINE),
@@ -211,6 +215,59 @@ def test_printing_never_fails_on_the_encoding_of_the_console(cookiecutter, tmp_p
     assert "UnicodeEncodeError" not in done.stderr
     assert r"\U0001f427" in done.stderr and "lower-case letters" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["eclair"]
+
+
+# ---- The check of what was generated ---------------------------------------------------------
+
+
+@pytest.fixture
+def wrong_template(tmp_path):
+    """A copy of the template whose Python image has a shell-form ENTRYPOINT."""
+    copy = tmp_path / "wrong template"
+    for name, path in tracked_files().items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy / name)
+    dockerfile = copy / "{{cookiecutter.project_slug}}/languages/python/Dockerfile"
+    text = dockerfile.read_text(encoding="utf-8")
+    assert text.count('ENTRYPOINT ["python", "train.py"]') == 1
+    text = text.replace('ENTRYPOINT ["python", "train.py"]', "ENTRYPOINT python train.py")
+    dockerfile.write_text(text, encoding="utf-8")
+    return copy
+
+
+def test_a_finding_fails_the_generation_and_leaves_nothing(cookiecutter, wrong_template, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    done = cookiecutter("--no-input", "--output-dir", place, template=wrong_template)
+    assert done.returncode == 1
+    assert "ERROR: penguin-training is not as it should be:\nDockerfile:" in done.stderr
+    assert ": shell-form: ENTRYPOINT is in shell form" in done.stderr
+    assert "is ready" not in done.stdout
+    assert not list(place.iterdir())
+    other = cookiecutter("--no-input", "--output-dir", place, "language=r", template=wrong_template)
+    assert other.returncode == 0, other.stderr
+
+
+def test_over_an_old_folder_the_summary_names_what_was_overwritten(
+    cookiecutter, wrong_template, tmp_path
+):
+    answers = ["--no-input", "-f", "--output-dir", tmp_path]
+    done = cookiecutter(*answers)
+    assert done.returncode == 0 and "Overwritten" not in done.stdout
+    repository = tmp_path / "penguin-training"
+    for name in ("README.md", "training/model.py", "data/mine.csv"):
+        (repository / name).write_text("mine\n", encoding="utf-8")
+    before = snapshot(repository)
+    done = cookiecutter(*answers)
+    assert done.returncode == 0
+    said = "Overwritten in penguin-training: README.md, training/model.py.\n"
+    assert said in done.stdout
+    assert set(snapshot(repository)) == set(before)
+    # A finding takes no folder away that was there.
+    done = cookiecutter(*answers, template=wrong_template)
+    assert done.returncode == 1
+    assert "Overwritten in penguin-training: Dockerfile.\n" in done.stdout
+    assert set(snapshot(repository)) == set(before)
 
 
 def test_what_lies_untracked_in_a_language_tree_is_not_generated(tmp_path):
