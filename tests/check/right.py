@@ -41,6 +41,8 @@ RIGHT = [
     ("R -f", entry('ENTRYPOINT ["R", "--no-save", "-f", "train.R"]', "r")),
     ("options of Java", entry('ENTRYPOINT ["java", "-Xmx2g", "-XX:+UseZGC", "-jar", "training.jar"]', "java")),
     ("a class path", entry('ENTRYPOINT ["java", "-cp", "training.jar", "training.Train"]', "java")),
+    ("a class path by ENV", before("ENV CLASSPATH=/opt/ml/code/training.jar", "java").then(docker('"-jar", "training.jar"]', '"training.Train"]', "java"))),
+    ("SIGTERM itself", before("STOPSIGNAL SIGTERM")),
     ("a jar of the folder", docker("target/training.jar ./", "target/ ./", "java")),
     ("a jar by pattern", docker("target/training.jar ./", "target/*.jar ./", "java")),
     ("quoted paths", docker(COPY, 'COPY ["training/", "/opt/ml/code/"]')),

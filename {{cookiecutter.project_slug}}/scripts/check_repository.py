@@ -282,6 +282,8 @@ def command(words: Sequence[str]) -> Command:
     else:
         position = 0
     script = rest[position] if position < len(rest) else ""
+    if launcher == "R" and script == "CMD":  # R CMD BATCH: its log goes to a file
+        script, position = "", len(rest)
     return Command(init, launcher, script, rest[position + 1 :], rest)
 
 
@@ -512,8 +514,13 @@ def program_place(repository: Repository) -> Found:
     elif language.name == "Java" and "-jar" not in start.words:
         options = ("-cp", "-classpath", "--class-path")
         at = [start.words.index(each) + 1 for each in options if each in start.words]
-        entries = start.words[at[0]].split(":") if at and at[0] < len(start.words) else []
-        wanted = [image.path(each.rstrip("*")) for each in entries]
+        classes = start.words[at[0]] if at else image.variables.get("CLASSPATH", ".")
+        entries = classes.split(":")
+        # A jar, all jars of a folder (lib/*), or the folder of the class's own file.
+        file = f"{script.replace('.', '/')}.class"
+        jar = re.compile(r"\.jar$|\*$")
+        wanted = [each.rstrip("*") if jar.search(each) else f"{each}/{file}" for each in entries]
+        wanted = [image.path(each) for each in wanted]
         wanted = [] if any(is_within(f, w) for f in image.files for w in wanted) else wanted
     if not script or not wanted:
         return
@@ -756,6 +763,11 @@ def secret(repository: Repository) -> Found:
         if SECRET_VALUE.search(each.rest):
             what = f"{each.name} holds what looks like a secret"
             yield DOCKERFILE, each.line, f"{what}: {instead}"
+    for name, text in repository.texts.items():
+        found = SECRET_VALUE.search(text) if name != DOCKERFILE else None
+        if found:
+            line = text.count("\n", 0, found.start()) + 1
+            yield name, line, f"the file holds what looks like a secret: {instead}"
     for each, _, sources in repository.image.copies if repository.image else ():
         for source in sources if each.flag("from") is None else ():
             if re.search(
@@ -1051,6 +1063,17 @@ def other_init(repository: Repository) -> Found:
     if start and start.init and start.init not in TINI:
         what = f"ENTRYPOINT begins with the init {start.init}, of which AWS's guide says nothing"
         yield DOCKERFILE, repository.image.entrypoint.line, f"{what}: {repository.advice}"
+
+
+@rule("warning", "C5")
+def stop_signal(repository: Repository) -> Found:
+    """To stop a job the service does as `docker stop` does, which sends the signal of STOPSIGNAL,
+    and SIGTERM where the image names none. The program of this repository handles SIGTERM alone:
+    at another signal it ends without its checkpoint and model."""
+    for each in own_instructions(repository, "STOPSIGNAL"):
+        if each.rest.upper() not in ("SIGTERM", "TERM", "15"):
+            what = f"STOPSIGNAL {each.rest} takes the place of SIGTERM, which the program handles"
+            yield DOCKERFILE, each.line, f"{what}: remove it"
 
 
 @rule("warning", "C24", "C1")
