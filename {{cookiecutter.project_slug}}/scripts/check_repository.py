@@ -773,11 +773,8 @@ def secret(repository: Repository) -> Found:
             if re.search(
                 r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)", source
             ):
-                yield (
-                    DOCKERFILE,
-                    each.line,
-                    f"{each.name} brings {source} into the image: {instead}",
-                )
+                what = f"{each.name} brings {source} into the image: {instead}"
+                yield DOCKERFILE, each.line, what
 
 
 @rule("error", "C88")
@@ -849,11 +846,8 @@ def json_invalid(repository: Repository) -> Found:
         try:
             json.loads(text, object_pairs_hook=unique)
         except json.JSONDecodeError as error:
-            yield (
-                name,
-                error.lineno,
-                f"it is no valid JSON ({error.msg}, column {error.colno}): mend it",
-            )
+            what = f"it is no valid JSON ({error.msg}, column {error.colno}): mend it"
+            yield name, error.lineno, what
         except (ValueError, RecursionError):
             yield name, 1, "it is no JSON that can be read: mend it"
         for key in doubled:
@@ -880,12 +874,8 @@ def hyperparameter(repository: Repository) -> Found:
             what = f'the hyperparameter "{name[:40]}" is longer than the API takes'
             yield JOB, line, f"{what}: put it into a file of a channel"
     if len(values) > 100:
-        line = repository.line_of(JOB, "HyperParameters")
-        yield (
-            JOB,
-            line,
-            "there are more than 100 hyperparameters: put them into a file of a channel",
-        )
+        what = "there are more than 100 hyperparameters: put them into a file of a channel"
+        yield JOB, repository.line_of(JOB, "HyperParameters"), what
 
 
 @rule("error", "C94")
@@ -949,11 +939,8 @@ def channel(repository: Repository) -> Found:
             what = f'SDK v3 fails with the channel name "{name}", which is no name of a variable'
             yield JOB, line, f'{what}: write "{simple}"'
         elif name in ("code", "sm_drivers") or name.startswith("sagemaker_"):
-            yield (
-                JOB,
-                line,
-                f'the SDKs keep the channel name "{name}" for themselves: choose another',
-            )
+            what = f'the SDKs keep the channel name "{name}" for themselves'
+            yield JOB, line, f"{what}: choose another"
         elif name in seen:
             yield JOB, line, f'two channels are called "{name}": rename one'
         seen.add(name)
@@ -986,11 +973,8 @@ def merge_marker(repository: Repository) -> Found:
         found = re.search(r"^(<{7}|>{7}|\|{7})( .*)?$", text, re.MULTILINE)
         if found:
             line = text.count("\n", 0, found.start()) + 1
-            yield (
-                name,
-                line,
-                f"a merge left its marker {found[1]}: choose a version, remove the rest",
-            )
+            what = f"a merge left its marker {found[1]}: choose a version, remove the rest"
+            yield name, line, what
         if name.endswith((".rej", ".orig")):
             yield name, 1, "a merge left this file: apply what it holds, then remove it"
 
@@ -1151,11 +1135,8 @@ def allow(repository: Repository) -> Found:
             if found and found[1] not in RULES:
                 yield name, number, f'there is no rule "{found[1]}" to allow: --help lists them'
             elif found and not found[2]:
-                yield (
-                    name,
-                    number,
-                    f"{found[1]} is allowed without a reason: write it behind the rule",
-                )
+                what = f"{found[1]} is allowed without a reason: write it behind the rule"
+                yield name, number, what
 
 
 def check(folder: Path) -> list[Finding]:
