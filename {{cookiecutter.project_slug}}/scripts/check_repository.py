@@ -804,23 +804,10 @@ def crlf(repository: Repository) -> Found:
     in a carriage return; the container says `no such file or directory`, though the file is
     there. .gitattributes with `* text=auto eol=lf` keeps them out; `git add --renormalize .`
     mends."""
-    ends = (
-        ".sh",
-        ".py",
-        ".R",
-        ".r",
-        ".c",
-        ".java",
-        ".xml",
-        ".json",
-        ".txt",
-        ".in",
-        ".toml",
-        ".yml",
-    )
+    ends = re.compile(r"\.(sh|py|[Rrc]|java|xml|json|txt|in|toml|ya?ml)$|^[^.]+$|^\.\w+$")
     for name, text in repository.texts.items():
         top, _, file = name.rpartition("/")
-        ours = file.endswith(ends) or "." not in file.lstrip(".") or text.startswith("#!")
+        ours = ends.search(file) or text.startswith("#!")
         content = (repository.folder / name).read_bytes()
         if ours and not is_within(top, "data") and b"\r\n" in content:
             line = content[: content.index(b"\r\n")].count(b"\n") + 1
