@@ -6,15 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.zip.GZIPOutputStream;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -292,17 +296,72 @@ class ModelTest {
   @Test
   void binaryFileIsOneSentence() throws IOException {
     Path file = folder.resolve("a.csv");
-    byte[] zipped = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, (byte) 0xff, (byte) 0xfe};
+    byte[] binary = {'i', 's', 8, 0, 0, (byte) 0xff, (byte) 0xfe};
     String sentence = file + " is not a text file in UTF-8: only CSV can be read.";
 
-    Files.write(file, zipped);
+    Files.write(file, binary);
     assertEquals(sentence, failure(Map.of("training", List.of(file))));
     // Far behind the header, where another buffer is read.
     byte[] late = Arrays.copyOf(
         ("is_male,a\n" + "0,1\n".repeat(100_000)).getBytes(StandardCharsets.UTF_8), 400_020);
-    System.arraycopy(zipped, 0, late, 400_008, zipped.length);
+    System.arraycopy(binary, 0, late, 400_011, binary.length);
     Files.write(file, late);
     assertEquals(sentence, failure(Map.of("training", List.of(file))));
+  }
+
+  @Test
+  void parquetIsRefused() throws IOException {
+    Path file = write("a.parquet", "PAR1\0\0\0");
+
+    assertEquals(
+        file + " is a Parquet file: only CSV can be read, plain or compressed by gzip.",
+        failure(Map.of("training", List.of(file))));
+  }
+
+  @Test
+  void gzipIsReadAsItIs() throws Exception {
+    byte[] zipped = gzip(GOOD);
+    Path file = folder.resolve("a.csv.gz");
+    Files.write(file, zipped);
+
+    assertArrayEquals(
+        bytes(model(Map.of("training", List.of(write("a.csv", GOOD))), Map.of(), 3)),
+        bytes(model(Map.of("training", List.of(file)), Map.of(), 3)));
+
+    for (int length : List.of(5, zipped.length / 2, zipped.length - 1)) {
+      Files.write(file, Arrays.copyOf(zipped, length));
+      assertEquals(file + " is damaged: gzip can't read it to its end.",
+          failure(Map.of("training", List.of(file))));
+    }
+    zipped[zipped.length - 8] ^= 1; // The checksum.
+    Files.write(file, zipped);
+    assertEquals(file + " is damaged: gzip can't read it to its end.",
+        failure(Map.of("training", List.of(file))));
+  }
+
+  private static byte[] gzip(String text) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (OutputStream out = new GZIPOutputStream(bytes)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return bytes.toByteArray();
+  }
+
+  /** Each is the float that is nearest, also where the nearest double lies between two. */
+  @Test
+  void numbersAreThoseOfTheJavaLibrary() throws Exception {
+    Random random = new Random(1);
+    List<String> cells = new ArrayList<>(List.of("0", "-0", "1.", ".5", "-.5", "+7", " 8 ", "1e3",
+        "999999999999999", "9999999999999999", "0.000000000000001", "16777217", "16777219",
+        "16777217.0000001", "-16777217", "1.00000005960464", "1.00000005960465"));
+    for (int i = 0; i < 100_000; i++) {
+      cells.add(random.nextInt(2) == 0
+          ? String.valueOf(random.nextGaussian()).substring(0, 4 + random.nextInt(6))
+          : String.valueOf(random.nextInt()));
+    }
+    for (String cell : cells) {
+      assertEquals(Float.parseFloat(cell), Table.number(cell.toCharArray(), 0, cell.length()));
+    }
   }
 
   // ---- Helpers ------------------------------------------------------------------------------

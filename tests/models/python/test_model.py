@@ -5,8 +5,10 @@ import gzip
 import math
 from pathlib import Path
 
+import polars
 import pytest
 import xgboost
+from conftest import fill
 from model import Model
 from opt_ml import TrainingFailure
 
@@ -195,6 +197,38 @@ def test_a_missing_value_is_another_than_zero(write, saved):
     assert saved(missing) != saved(zero)
 
 
+@pytest.fixture
+def parquet(tmp_path):
+    """Function: columns, file name → the path of a Parquet file."""
+
+    def parquet(columns, name="a.parquet"):
+        polars.DataFrame(columns).write_parquet(tmp_path / name)
+        return tmp_path / name
+
+    return parquet
+
+
+NUMBERS = {"is_male": [False, True, False, True], "b": [2, 4, 6, 8], "a": [1.0, 3.0, None, 7.0]}
+
+
+def test_gzip_and_parquet_give_the_model_of_the_same_rows_in_csv(write, parquet, saved):
+    # As a second file, so that the columns have the first one's order.
+    first = write("is_male,a,b\n0,9,9\n", "0.csv")
+    text = GOOD.replace("5", "")
+    expected = saved(train({"training": [first, write(text)]}))
+    # Of any name, and in members, as tools that append write it.
+    halves = [gzip.compress(part.encode()) for part in (text[:20], text[20:])]
+    assert saved(train({"training": [first, write(b"".join(halves), "part-0")]})) == expected
+    assert saved(train({"training": [first, parquet(NUMBERS)]})) == expected
+    alone = train({"training": [parquet(NUMBERS)], "validation": [write(text)]}, 1)
+    assert alone.metadata()["rows"] == {"training": 4, "validation": 4}
+
+
+def test_what_is_missing_in_the_last_column_of_parquet_is_no_short_row(parquet):
+    table = {"is_male": [0, 1, 0], "a": [1, 2, 3], "b": [None, 2.0, None]}
+    assert train({"training": [parquet(table)]}, 1).metadata()["rows"] == {"training": 3}
+
+
 # ---- Data that is refused ------------------------------------------------------------------
 
 ROWS = [
@@ -217,6 +251,30 @@ ROWS = [
     ("no,1,2", ', column "is_male": "no" is not a number.'),
     (",1,2", ', column "is_male": the target is empty.'),
 ]
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        ({"a": ["x", "y"]}, ', column "a": String is no type of numbers.'),
+        ({"a": [1.0, math.inf]}, ', row 2, column "a": "inf" is not a number.'),
+        ({"a": [1e39, 1.0]}, ', row 1, column "a": "1e+39" is not a number.'),
+        ({"is_male": [0, 2]}, ', row 2, column "is_male": 2 is neither 0 nor 1.'),
+        ({"is_male": [None, 1]}, ', row 1, column "is_male": the target is empty.'),
+        ({"c": [1, 2]}, ': column "c" is not in FIRST.'),
+    ],
+)
+def test_a_bad_cell_of_parquet_is_named(write, parquet, column, problem):
+    first = write(GOOD, "0.csv")
+    path = parquet({"is_male": [0, 1], "a": [1, 2], "b": [1, 2]} | column)
+    assert_refused(f"FILE{problem.replace('FIRST', str(first))}", first, path)
+
+
+def test_a_bad_row_of_gzip_is_named_by_its_line(write):
+    packed = gzip.compress(b"is_male,a\n0,1\n1,x\n")
+    assert_refused('FILE, line 3, column "a": "x" is not a number.', write(packed))
+    packed = gzip.compress(b"is_male,a\n0,1\n1\n")
+    assert_refused("FILE, line 3: 1 fields, but the header has 2.", write(packed))
 
 
 @pytest.mark.parametrize(("row", "problem"), ROWS, ids=lambda each: each[:12])
@@ -267,17 +325,24 @@ FILES = {
     "a header alone, without newline": ("is_male,a", "FILE has a header but no rows."),
     "nothing": ("", "FILE is empty."),
     "blank lines": ("\n\n", "FILE is empty."),
-    "gzip": (GZIP, "FILE is not a text file in UTF-8: only CSV can be read."),
-    "UTF-16": (GOOD.encode("utf-16"), "FILE is not a text file in UTF-8: only CSV can be read."),
+    "gzip that ends early": (GZIP[:40], "FILE is damaged: it can't be unpacked."),
+    "Parquet that ends early": (
+        b"PAR1\0\x15\0",
+        "FILE is damaged: parquet: File out of specification: A Parquet file must contain a header "
+        "and footer with at least 12 bytes.",
+    ),
+    "UTF-16": (
+        GOOD.encode("utf-16"),
+        "FILE is not a text file in UTF-8: only CSV and Parquet can be read.",
+    ),
     "Latin-1": (
         "is_male,größe\n0,1\n".encode("latin-1"),
-        "FILE is not a text file in UTF-8: only CSV can be read.",
+        "FILE is not a text file in UTF-8: only CSV and Parquet can be read.",
     ),
     "bytes behind the header": (
         b"is_male,a\n" + b"0,1\n" * 100_000 + GZIP,
-        "FILE is not a text file in UTF-8: only CSV can be read.",
+        "FILE is not a text file in UTF-8: only CSV and Parquet can be read.",
     ),
-    "Parquet": (b"PAR1\0\x15\0", "FILE is not a text file in UTF-8: only CSV can be read."),
 }
 
 
@@ -292,3 +357,84 @@ def test_the_target_is_the_hyperparameters(write):
     ):
         train({"training": [write(GOOD)]}, target="sex")
     assert train({"training": [write(GOOD.replace("is_male", "sex"))]}, target="sex").steps == 3
+
+
+# ---- Several hosts, and what they run on ---------------------------------------------------
+
+HOSTS = ["127.0.0.1", "algo-2", "algo-3"]
+ON_A_HOST = """
+from pathlib import Path
+import test_model
+with cluster.join(hosts, stop):
+    folder = Path(opt_ml.root()) / "input/data/training"
+    model = test_model.train({{"training": sorted(folder.glob("*.csv"))}}, 30, **{more})
+    print("checksum", model.checksum(), model.metadata()["rows"], model.metadata()["features"])
+    print("loss", model.metrics()["training:log_loss"])
+"""
+
+
+def give(tmp_path, shards):
+    """Write the text of each host's file, if it has one."""
+    for name, text in zip(HOSTS, shards, strict=False):
+        fill(tmp_path / name)
+        if text:
+            (tmp_path / name / "input/data/training/a.csv").write_text(text)
+
+
+def on_hosts(run_hosts, tmp_path, shards, more="{}"):
+    """Return what the hosts print of the model of these shards, which all must be the same."""
+    give(tmp_path, shards)
+    ends = run_hosts(ON_A_HOST.format(more=more), HOSTS[: len(shards)])
+    assert [code for code, _, _ in ends] == [0] * len(shards), [errors for _, _, errors in ends]
+    printed = {log[log.index("checksum ") :] for _, log, _ in ends}
+    assert len(printed) == 1
+    return printed.pop()
+
+
+def test_hosts_with_unlike_shards_have_one_model_as_good_as_that_of_all_rows(run_hosts, tmp_path):
+    header, *rows = PENGUINS["training"][0].read_text().splitlines()
+    rows.sort(key=lambda row: float(row.split(",")[4]))
+    parts = (rows[:20], [], rows[20:])
+    shards = ["\n".join([header, *part]) if part else "" for part in parts]
+    printed = on_hosts(run_hosts, tmp_path, shards)
+    assert "{'training': 266} ['bill_length_mm', " in printed
+    loss = float(printed.split()[-1])
+    assert loss == pytest.approx(train(PENGUINS, 30).metrics()["training:log_loss"], abs=0.02)
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_host_without_rows_has_the_model_of_the_other(run_hosts, tmp_path, empty):
+    text = PENGUINS["training"][0].read_text()
+    shards = ["", text] if empty == 0 else [text, ""]
+    printed = on_hosts(run_hosts, tmp_path, shards, '{"subsample": 1.0}')
+    assert printed.split()[1] == str(train(PENGUINS, 30, subsample=1.0).checksum())
+
+
+def test_columns_that_differ_between_hosts_name_the_host(run_hosts, tmp_path):
+    give(tmp_path, [GOOD, GOOD.replace("b", "c", 1)])
+    ends = run_hosts(ON_A_HOST.format(more="{}"), HOSTS[:2])
+    folders = [tmp_path / name / "input/data/training" for name in HOSTS[:2]]
+    place = f"{folders[1]}/a.csv, line 1"
+    assert ends[1][2] == f'{place}: column "c" is not in {folders[0]}/a.csv of 127.0.0.1.\n'
+    assert ends[0][2].startswith("Host algo-2 is gone")
+
+
+def test_the_rows_are_in_no_memory_of_their_own(write, monkeypatch):
+    matrices = []
+    new = xgboost.QuantileDMatrix
+    monkeypatch.setattr(
+        xgboost,
+        "QuantileDMatrix",
+        lambda data, *rest, **more: matrices.append(data) or new(data, *rest, **more),
+    )
+    train({"training": [write(GOOD), write(GOOD, "b.csv")]}, 1)
+    assert matrices[0].shape == (8, 2)
+    assert type(matrices[0]).__name__ == "memmap"
+
+
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
+    with pytest.raises(TrainingFailure, match='"device" is "cuda", but xgboost-cpu is installed'):
+        train(PENGUINS, device="cuda")
+    monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": True})
+    with pytest.raises(TrainingFailure, match='"device" is "cuda", but there is no GPU'):
+        train(PENGUINS, device="cuda")

@@ -23,6 +23,13 @@ write_file <- function(...) {
   file
 }
 
+read_table <- function(file, ...) {
+  read <- NULL
+  first <- list(columns = read_header(file), name = file)
+  each_table(file, first, "is_male", function(table, limits) read <<- rbind(read, table), ...)
+  read
+}
+
 default_hyperparameters <- function(...) {
   defaults <- lapply(model_hyperparameters, function(each) each$default)
   names(defaults) <- vapply(model_hyperparameters, function(each) each$name, "")
@@ -32,7 +39,7 @@ default_hyperparameters <- function(...) {
 #' Everything that is logged goes to `log`
 read_model <- function(channels, ...) {
   utils::capture.output(
-    model <- model_read(model_new(default_hyperparameters(...)), channels)
+    model <- model_read(model_new(default_hyperparameters(...)), list("algo-1" = channels))
   )
   model
 }
@@ -292,7 +299,7 @@ test_that("CSV of every common form is read", {
   header <- paste(names(table), collapse = ",")
   read <- function(...) {
     file <- write_file(...)
-    read_table(file, file, "is_male")
+    read_table(file)
   }
   lines <- function(end) paste0(c(header, rows), end, collapse = "")
   expect_equal(read(lines("\n")), expected)
@@ -303,6 +310,73 @@ test_that("CSV of every common form is read", {
   expect_equal(read(lines("\r\n"), "\r\n"), expected)
   expect_equal(read(gsub("([^,\n]+)", '"\\1"', lines("\n"))), expected)
   expect_equal(read(gsub(",", " , ", lines("\n"))), expected)
+})
+
+write_gzip <- function(bytes) {
+  file <- tempfile(fileext = ".csv.gz")
+  connection <- gzfile(file, "wb")
+  writeBin(bytes, connection)
+  close(connection)
+  file
+}
+
+test_that("chunks of a file, plain or compressed, give its rows", {
+  withr::local_options(list(warn = 2))
+  chunk <- chunk_bytes
+  withr::defer(chunk_bytes <<- chunk)
+  table <- make_table(300)
+  for (end in c("\n", "\r\n")) {
+    lines <- c(paste(names(table), collapse = ","), do.call(paste, c(table, sep = ",")), "")
+    bytes <- charToRaw(paste(lines, collapse = end))
+    for (size in c(7, 1000, 4096, 2^24)) {
+      chunk_bytes <<- size
+      for (file in c(write_file(rawToChar(bytes)), write_gzip(bytes))) {
+        expect_equal(read_table(file, whole = FALSE), table)
+      }
+    }
+  }
+})
+
+test_that("in a chunk, too, the place of what is no number is told", {
+  chunk <- chunk_bytes
+  withr::defer(chunk_bytes <<- chunk)
+  chunk_bytes <<- 4096
+  rows <- rep("0,1,2,3", 5000)
+  rows[3456] <- "0,1,x,3"
+  text <- paste0(c("is_male,a,b,c", rows, ""), collapse = "\n")
+  expect_sentence(
+    write_gzip(charToRaw(text)), 'FILE, line 3457, column "b": "x" is not a number.'
+  )
+})
+
+test_that("half a compressed file is not taken for a whole one", {
+  file <- write_gzip(charToRaw(paste(readLines(write_table(make_table(5000))), collapse = "\n")))
+  bytes <- readBin(file, "raw", 1e6)
+  writeBin(utils::head(bytes, length(bytes) - 2000), file)
+  expect_sentence(file, "FILE is damaged: it can't be unpacked.")
+})
+
+test_that("a file's name may be any", {
+  folder <- withr::local_tempdir()
+  for (name in c("caf\u00e9 \u6570\u636e.csv", "it's $HOME \"x\" `y`.csv")) {
+    file <- file.path(folder, name)
+    file.copy(write_table(make_table()), file)
+    expect_identical(read_model(list(training = file))$rows$training, 200)
+    copy <- file.path(folder, paste0(name, ".gz"))
+    file.copy(write_gzip(readBin(file, "raw", 1e6)), copy)
+    expect_identical(read_model(list(training = copy))$rows$training, 200)
+  }
+})
+
+test_that("rows that are kept in temporary files give the same model", {
+  table <- make_table(3000)
+  files <- c(write_table(table[1:1000, ]), write_table(table[1001:3000, ]))
+  channels <- list(training = files, validation = write_table(make_table(60, seed = 2)))
+  kept <- train_model(channels)
+  read <- train_model(channels, in_memory = FALSE)
+  expect_true(all(vapply(unlist(shard$tables, recursive = FALSE), is.character, TRUE)))
+  expect_equal(read$coefficients, kept$coefficients, tolerance = 1e-12)
+  expect_equal(model_metrics(read), model_metrics(train_model(channels)), tolerance = 1e-12)
 })
 
 test_that("what is no row of numbers is named with file, line and column", {
@@ -371,8 +445,11 @@ test_that("what is no CSV at all is said", {
     writeBin(bytes, file)
     file
   }
-  expect_sentence(binary(as.raw(c(80, 65, 82, 49, 0, 0, 21))), not_text)
-  expect_sentence(binary(memCompress(charToRaw("is_male,a\n0,1\n"), "gzip")), not_text)
+  expect_sentence(binary(as.raw(c(80, 65, 0, 49))), not_text)
+  expect_sentence(
+    binary(c(charToRaw("PAR1"), as.raw(c(21, 0)))),
+    "FILE is a Parquet file: only CSV can be read, plain or compressed by gzip."
+  )
   utf16 <- iconv("is_male,a\n0,1\n", to = "UTF-16LE", toRaw = TRUE)[[1]]
   expect_sentence(binary(utf16), not_text)
   latin1 <- c(charToRaw("is_male,a\n0,"), as.raw(0xe9), charToRaw("\n"))
@@ -380,6 +457,62 @@ test_that("what is no CSV at all is said", {
   # A header without rows does no harm beside a file that has some.
   files <- c(write_file("is_male,a,b,c\n"), write_table(make_table()))
   expect_identical(read_model(list(training = files))$rows$training, 200)
+})
+
+#' Train on several hosts at once, each with its own table, or none
+#'
+#' @param tables For each host a list of tables, one a file.
+#' @return For each host what `finish()` gives, and where its files are.
+train_on_hosts <- function(..., frame = parent.frame()) {
+  # The first of the sorted names leads, and must be that of a machine.
+  tables <- stats::setNames(list(...), utils::head(c("localhost", "w1", "w2"), ...length()))
+  bases <- lapply(names(tables), function(host) {
+    base <- local_opt_ml(frame = frame)
+    write_config(base, "resourceconfig.json", list(current_host = host, hosts = names(tables)))
+    sharded <- list(S3DistributionType = "ShardedByS3Key")
+    write_config(base, "inputdataconfig.json", list(training = sharded, validation = sharded))
+    for (channel in c("training", "validation")) {
+      folder <- file.path(base, "input/data", channel)
+      dir.create(folder)
+      for (i in seq_along(tables[[host]])) {
+        write_table(tables[[host]][[i]], file.path(folder, paste0(host, i, ".csv")))
+      }
+    }
+    base
+  })
+  processes <- lapply(bases, start)
+  Map(function(process, base) c(finish(process, base), base = base), processes, bases)
+}
+
+test_that("shards that are not alike give the model of all the data (C52)", {
+  table <- make_table(2000)
+  table <- table[order(table$a), ]
+  whole <- train_on_hosts(list(table))[[1]]
+  # Sorted by a column, of other sizes, in another number of files, the columns in another order.
+  shards <- train_on_hosts(
+    list(),
+    list(table[1:300, c(3, 1, 4, 2)], table[301:310, ]),
+    list(table[311:2000, ])
+  )
+  expect_identical(lapply(shards, function(run) run$stderr), rep(list(character()), 3))
+  expect_identical(vapply(shards, function(run) run$status, 0L), rep(0L, 3))
+  result <- lapply(list(whole, shards[[1]]), function(run) {
+    table <- utils::read.csv(file.path(run$base, "model/coefficients.csv"), row.names = "term")
+    metadata <- jsonlite::read_json(file.path(run$base, "model/metadata.json"))
+    list(table = table[order(rownames(table)), ], same = metadata[c("rows", "metrics", "steps")])
+  })
+  expect_equal(result[[2]], result[[1]], tolerance = 1e-8)
+})
+
+test_that("columns that differ between hosts are an error that names the host", {
+  table <- make_table()
+  other <- stats::setNames(table, c("is_male", "a", "b", "d"))
+  runs <- train_on_hosts(list(table), list(other))
+  expect_identical(runs[[1]]$failure, "Host w1 is gone: the job can't go on without it.")
+  expect_identical(runs[[2]]$failure, sprintf(
+    '%s/input/data/training/w11.csv, line 1: column "d" is not in %s of localhost.',
+    runs[[2]]$base, file.path(runs[[1]]$base, "input/data/training/localhost1.csv")
+  ))
 })
 
 test_that("the penguins are told apart", {

@@ -1,7 +1,10 @@
 """A folder in place of /opt/ml, and a toy model in place of model.py."""
 
 import json
+import os
+import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
 
@@ -13,11 +16,16 @@ import pytest
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder that stands for /opt/ml, with one channel of one file."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
-    for folder in ("input/config", "input/data/training", "model", "output/data"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "input/data/training/a.txt").write_text("1\n")
-    write_config(tmp_path, "inputdataconfig.json", {"training": {"TrainingInputMode": "File"}})
+    fill(tmp_path)
     return tmp_path
+
+
+def fill(root: Path) -> None:
+    """Make the tree of /opt/ml in a folder."""
+    for folder in ("input/config", "input/data/training", "model", "output/data"):
+        (root / folder).mkdir(parents=True)
+    (root / "input/data/training/a.txt").write_text("1\n")
+    write_config(root, "inputdataconfig.json", {"training": {"TrainingInputMode": "File"}})
 
 
 def write_config(root: Path, name: str, content: object) -> None:
@@ -78,3 +86,58 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyModel]:
     module.Model = model
     monkeypatch.setitem(sys.modules, "model", module)
     return model
+
+
+HOST = """
+import os, signal, socket, sys, threading, time
+import cluster, conftest, opt_ml
+hosts = opt_ml.Hosts(sys.argv[2].split(","), sys.argv[1])
+rank = hosts.rank
+stop = opt_ml.StopRequest()
+def run():
+{body}
+code = opt_ml.run(run)
+if code != 0:
+    os._exit(code)
+"""
+
+
+@pytest.fixture
+def run_hosts(tmp_path):
+    """Function: source code, names, names of those started → exit code, stdout, stderr of each.
+
+    Each host is a process with a tree of its own. The first name must be an address of this
+    machine: the hosts find their leader by it.
+    """
+    # Another model than the template's may do without it.
+    pytest.importorskip("xgboost")
+    processes = []
+
+    def start(name, names, body):
+        root = tmp_path / name
+        if not root.exists():
+            fill(root)
+        write_config(root, "resourceconfig.json", {"current_host": name, "hosts": names[::-1]})
+        program = HOST.format(body=textwrap.indent(body, "    "))
+        paths = os.pathsep.join([str(Path(opt_ml.__file__).parent), str(Path(__file__).parent)])
+        # One thread: those of several processes would wait for each other.
+        environment = {"SAGEMAKER_BASE_DIR": str(root), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, name, ",".join(names)],
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        processes.append(process)
+        return process
+
+    def run(body, names, started=None):
+        started = [start(name, names, body) for name in started or names]
+        ends = [process.communicate(timeout=300) for process in started]
+        return [(each.returncode, *end) for each, end in zip(started, ends, strict=True)]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -137,11 +138,81 @@ def test_one_host_is_read_from_three_keys_or_none_c34(root):
     assert opt_ml.read_hosts() == opt_ml.Hosts(["a"], "a")
 
 
-def test_several_hosts_are_refused_c97(root):
-    config = {"current_host": "algo-2", "hosts": ["algo-2", "algo-1"]}
-    write_config(root, "resourceconfig.json", config)
-    with pytest.raises(TrainingFailure, match=r"on one host and the job has 2 \(algo-1, algo-2\)"):
-        opt_ml.read_hosts()
+def test_the_hosts_of_groups_are_ranked_by_the_names_of_all_c36_c37(root):
+    groups = [
+        {
+            "instance_group_name": "a",
+            "instance_type": "ml.m5.large",
+            "hosts": ["algo-10", "algo-2"],
+        },
+        {"instance_group_name": "b", "instance_type": "ml.c5.xlarge", "hosts": ["algo-1"]},
+    ]
+    config = {"current_host": "algo-2", "hosts": ["algo-2", "algo-10", "algo-1"]}
+    others = {"instance_groups": groups, "network_interface_name": "ethwe", "topology": None}
+    write_config(root, "resourceconfig.json", config | others)
+    hosts = opt_ml.read_hosts()
+    assert hosts == opt_ml.Hosts(["algo-1", "algo-10", "algo-2"], "algo-2")
+    assert (hosts.rank, hosts.leads, hosts.several) == (2, False, True)
+    assert hosts.others == ["algo-1", "algo-10"]
+
+
+HOSTS = opt_ml.Hosts(["a", "b"], "b")
+
+
+def test_hosts_share_out_the_files_that_each_of_them_has_c52(root):
+    for name in ("b.txt", "c.txt"):
+        (root / "input/data/training" / name).write_text("1\n")
+    channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
+    write_config(root, "inputdataconfig.json", {"training": channel})
+    read = [
+        [path.name for path in opt_ml.read_channels([], hosts)["training"]]
+        for hosts in (opt_ml.ONE_HOST, opt_ml.Hosts(["a", "b"], "a"), HOSTS)
+    ]
+    assert read == [["a.txt", "b.txt", "c.txt"], ["a.txt", "c.txt"], ["b.txt"]]
+    channel["S3DistributionType"] = "ShardedByS3Key"
+    write_config(root, "inputdataconfig.json", {"training": channel})
+    assert len(opt_ml.read_channels([], HOSTS)["training"]) == 3
+
+
+def test_a_host_may_have_no_file_if_another_has_c52(root):
+    (root / "input/data/training/a.txt").unlink()
+    found = {"a": {"training": 1}, "b": {"training": 0}}
+    assert opt_ml.read_channels([], HOSTS, lambda _: found) == {"training": []}
+    found["a"]["training"] = 0
+    sentence = 'Channel "training" is empty: there is no file under .* on any host'
+    with pytest.raises(TrainingFailure, match=sentence):
+        opt_ml.read_channels([], HOSTS, lambda _: found)
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({"cpu.max": "150000 100000"}, 1),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, 4),
+        ({"cpu.max": "900000 100000"}, 4),
+        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 4),
+        ({}, 4),
+    ],
+)
+def test_the_cpus_are_those_of_the_container(tmp_path, monkeypatch, files, cpus):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert opt_ml.cpus(tmp_path) == cpus
+
+
+def test_threads_follow_the_cpus_unless_the_environment_says_otherwise(monkeypatch):
+    monkeypatch.setattr(opt_ml, "cpus", lambda: 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        # So that it is taken away again.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    opt_ml.limit_threads()
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["POLARS_MAX_THREADS"]) == ("1", "3")
 
 
 def test_channels_are_those_of_the_configuration_c32_c44(root):

@@ -7,25 +7,29 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
+import opt_ml
 import pytest
 import train
-from conftest import write_config
+from conftest import fill, write_config
 
 REPOSITORY = Path(__file__).parent.parent
 JOB = json.loads((REPOSITORY / "training-job.json").read_text(encoding="utf-8"))
 
 
-def terminate_and_wait(capsys):
+def terminate_and_wait(monkeypatch):
     """Send SIGTERM to this process and wait until it is logged."""
+    logged = threading.Event()
+
+    def log(line):
+        if line.startswith("SIGTERM received"):
+            logged.set()
+
+    monkeypatch.setattr(opt_ml, "log", log)
     os.kill(os.getpid(), signal.SIGTERM)
-    for _ in range(1000):
-        if "SIGTERM received" in capsys.readouterr().out:
-            return
-        time.sleep(0.01)
-    pytest.fail("SIGTERM was not logged within ten seconds")
+    assert logged.wait(60)
 
 
 def test_training_leaves_a_model_its_metadata_and_step_lines(root, toy, capsys):
@@ -60,10 +64,10 @@ def test_serve_is_refused_c22(root, toy, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_stop_saves_the_steps_done_c5(root, toy, capsys):
+def test_a_stop_saves_the_steps_done_c5(root, toy, monkeypatch):
     def step(self):
         self.steps += 1
-        terminate_and_wait(capsys)
+        terminate_and_wait(monkeypatch)
 
     toy.step = step
     (root / "checkpoints").mkdir()
@@ -73,9 +77,9 @@ def test_a_stop_saves_the_steps_done_c5(root, toy, capsys):
     assert (root / "checkpoints/checkpoint-00000001").exists()
 
 
-def test_a_stop_before_the_first_step_fails_with_a_sentence(root, toy, capsys):
+def test_a_stop_before_the_first_step_fails_with_a_sentence(root, toy, monkeypatch):
     def read(self, channels):
-        terminate_and_wait(capsys)
+        terminate_and_wait(monkeypatch)
 
     toy.read = read
     assert train.main(["train"]) == 1
@@ -108,6 +112,57 @@ def test_an_error_in_the_model_is_a_failure_with_a_trace(root, toy, capsys):
     assert train.main(["train"]) == 1
     assert (root / "output/failure").read_text().startswith("ZeroDivisionError: by zero\n")
     assert "Traceback" in capsys.readouterr().err
+
+
+SEVERAL = """
+import types
+import train
+class Model(conftest.ToyModel):
+    SEVERAL_HOSTS = True
+    def checksum(self):
+        return {checksum}
+sys.modules["model"] = types.ModuleType("model")
+sys.modules["model"].Model = Model
+train.train(["train"], stop)
+"""
+NAMES = ["127.0.0.1", "algo-2"]
+
+
+def test_the_leader_alone_writes_and_speaks_of_steps_c61_c66(run_hosts, tmp_path):
+    for name in NAMES:
+        fill(tmp_path / name)
+        (tmp_path / name / "checkpoints").mkdir()
+    leader, worker = run_hosts(SEVERAL.format(checksum=7), NAMES)
+    assert (leader[0], worker[0]) == (0, 0), leader[2] + worker[2]
+    assert "step=3 " in leader[1]
+    assert "step=" not in worker[1]
+    for folder in ("model", "checkpoints"):
+        assert list((tmp_path / NAMES[0] / folder).iterdir())
+        assert not list((tmp_path / NAMES[1] / folder).iterdir())
+
+
+def test_models_that_differ_are_not_saved(run_hosts, tmp_path):
+    for code, _, errors in run_hosts(SEVERAL.format(checksum="os.getpid()"), NAMES):
+        assert code == 1
+        assert errors.startswith("The hosts have models of different checksums (127.0.0.1: ")
+    assert not list((tmp_path / NAMES[0] / "model").iterdir())
+
+
+def test_hosts_that_find_different_checkpoints_do_not_go_on_c66(run_hosts, tmp_path):
+    fill(tmp_path / NAMES[0])
+    (tmp_path / NAMES[0] / "checkpoints").mkdir()
+    (tmp_path / NAMES[0] / "checkpoints/checkpoint-00000002").write_text("2")
+    for code, _, errors in run_hosts(SEVERAL.format(checksum=7), NAMES):
+        assert code == 1
+        assert errors.startswith(
+            "The hosts resumed after different steps (127.0.0.1: 2, algo-2: 0)"
+        )
+
+
+def test_several_hosts_are_refused_for_a_model_that_can_not_c97(root, toy, capsys):
+    write_config(root, "resourceconfig.json", {"current_host": "b", "hosts": ["b", "a"]})
+    assert train.main(["train"]) == 1
+    assert capsys.readouterr().err.startswith("This program trains on one host and the job has 2 ")
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,23 @@
-"""Gradient-boosted trees for a target of 0 and 1, on CSV files: replace this file by your model.
+"""Gradient-boosted trees for a target of 0 and 1, on tables: replace this file by your model.
 
 train.py calls, in this order: Model(hyperparameters), read, load_checkpoint (if there is one), then
 step, metrics and save_checkpoint until finished, and at the end save, load, metadata. A model with
 one blocking fit does it in step and is finished when steps is 1.
+
+On several hosts each has a model with its own share of the data. They do the same calls of cluster
+and of XGBoost, which makes their models one.
 """
 
-import csv
 import platform
 import re
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars
+import cluster
 import xgboost
 from opt_ml import Hyperparameter, TrainingFailure, log
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
-LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
+from tables import read_header, read_table, spool
 
 
 class Model:
@@ -30,17 +29,22 @@ class Model:
         Hyperparameter("learning_rate", float, 0.1, "weight of each new tree", 0, 1),
         Hyperparameter("max_depth", int, 4, "levels of a tree", 1, 20),
         Hyperparameter("subsample", float, 0.8, "share of the rows each tree sees", 0.01, 1),
+        Hyperparameter("device", str, "cpu", "what to train on", choices=("cpu", "cuda")),
         Hyperparameter("seed", int, 1, "start of the random numbers", 0, 2_147_483_647),
     )
     REQUIRED_CHANNELS = ("training",)
+    SEVERAL_HOSTS = True
 
     def __init__(self, hyperparameters: dict[str, Any]) -> None:
+        if hyperparameters["device"] == "cuda":
+            require_gpu()
         self._target = hyperparameters["target"]
         self._rounds = hyperparameters["rounds"]
         self._parameters = {
             "objective": "binary:logistic",
             "eval_metric": ["logloss", "error"],
             "tree_method": "hist",
+            "device": hyperparameters["device"],
             "learning_rate": hyperparameters["learning_rate"],
             "max_depth": hyperparameters["max_depth"],
             "subsample": hyperparameters["subsample"],
@@ -51,31 +55,46 @@ class Model:
         self.steps = 0
 
     def read(self, channels: dict[str, list[Path]]) -> None:
-        """Read the CSV files of "training" and, if it is there, "validation".
+        """Read the files of "training" and, if it is there, "validation".
 
-        Raises TrainingFailure with file, line and column for what can't be read.
+        On several hosts, one may have no files. Raises TrainingFailure with file, line and column
+        for what can't be read.
         """
-        first = channels["training"][0]
-        columns = read_header(first)
-        self._matrices = {}
+        columns, place = self._columns(channels["training"])
+        self._features = [name for name in columns if name != self._target]
+        self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
+        self._rows = {}
         for channel in ("training", "validation"):
             if channel in channels:
-                self._matrices[channel] = self._read_channel(channels[channel], first, columns)
-        rows = (f"{matrix.num_row()} rows of {name}" for name, matrix in self._matrices.items())
-        log(f"Read {', '.join(rows)}.")
+                tables = (
+                    read_table(file, place, columns, self._target) for file in channels[channel]
+                )
+                features, targets = spool(tables, columns, self._target)
+                log(f"Read {len(targets)} rows of {channel}.")
+                self._rows[channel] = sum(cluster.collect(len(targets)).values())
+                if self._rows[channel] == 0:
+                    raise TrainingFailure(f"{place} has a header but no rows.")
+                # A byte for each number, which is all that training needs.
+                self._matrices[channel] = xgboost.QuantileDMatrix(
+                    features,
+                    targets,
+                    feature_names=self._features,
+                    ref=self._matrices.get("training"),
+                )
         self._evaluated = [(matrix, name) for name, matrix in self._matrices.items()]
-        self._booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
+        self._booster = self._new_booster()
 
-    def _read_channel(self, files: list[Path], first: Path, columns: list[str]) -> xgboost.DMatrix:
-        table = polars.concat(read_table(file, first, columns, self._target) for file in files)
-        if table.is_empty():
-            raise TrainingFailure(f"{files[0]} has a header but no rows.")
-        features = table.drop(self._target)
-        return xgboost.DMatrix(
-            features.to_numpy(order="c"),
-            table[self._target].to_numpy(),
-            feature_names=features.columns,
-        )
+    def _columns(self, files: list[Path]) -> tuple[list[str], str]:
+        """Return the columns that all files must have, and the file that they were found in."""
+        own = (read_header(files[0]), str(files[0])) if files else None
+        found = {host: first for host, first in cluster.collect(own).items() if first}
+        host, (columns, place) = next(iter(found.items()))
+        return columns, place if found[host] == own else f"{place} of {host}"
+
+    def _new_booster(self) -> xgboost.Booster:
+        booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
+        booster.feature_names = self._features  # Which a matrix without rows does not give it.
+        return booster
 
     def finished(self) -> bool:
         """Return whether all the trees are grown."""
@@ -108,12 +127,16 @@ class Model:
         # XGBoost itself crashes, or takes all the memory, where a file ends too early.
         if zlib.crc32(content).to_bytes(4, "big") != checksum:
             raise ValueError("it is damaged")
-        booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
+        booster = self._new_booster()
         booster.load_model(bytearray(content))
-        if booster.feature_names != self._matrices["training"].feature_names:
+        if booster.feature_names != self._features:
             raise ValueError("it was made from data with other columns")
         self._booster = booster
         self.steps = booster.num_boosted_rounds()
+
+    def checksum(self) -> int:
+        """Return a number that is the same on every host if the model is."""
+        return zlib.crc32(self._booster.save_raw("ubj"))
 
     def save(self, folder: Path) -> None:
         """Write the model's files to the folder."""
@@ -127,114 +150,22 @@ class Model:
     def metadata(self) -> dict[str, Any]:
         """Return what a reader of the model must know: rows seen, features, versions."""
         return {
-            "rows": {name: matrix.num_row() for name, matrix in self._matrices.items()},
+            "rows": self._rows,
             "target": self._target,
-            "features": self._matrices["training"].feature_names,
+            "features": self._features,
             "versions": {"python": platform.python_version(), "xgboost": xgboost.__version__},
         }
 
 
-# ---- Reading CSV ---------------------------------------------------------------------------
-
-
-def read_table(path: Path, first: Path, columns: list[str], target: str) -> polars.DataFrame:
-    """Return the numbers of a CSV file as 32-bit floats, its columns ordered as `columns`.
-
-    Its header must name the same columns as that of the file `first`, in any order.
-    An empty cell is a missing value; a blank line is none. polars reads; where it fails, or what
-    it read looks odd, a slow reader finds the place for the message.
-    """
-    header = read_header(path)
-    _check_columns(path, header, first, columns, target)
-    try:
-        table = polars.read_csv(
-            path, glob=False, schema_overrides=dict.fromkeys(header, polars.Float32)
-        )
-        table = table.select(columns)
-    except polars.exceptions.PolarsError as error:
-        _find_fault(path, header, target)
-        raise TrainingFailure(f"{path} can't be read: {str(error).splitlines()[0]}.") from error
-    # polars takes a row that ends early for one with missing values, and a blank line too.
-    if table[header[-1]].has_nulls():
-        _find_short_row(path, header)
-        table = table.filter(~polars.all_horizontal(polars.all().is_null()))
-    infinite = polars.any_horizontal(polars.all().is_infinite().any())
-    if table.select(infinite).item() or not table[target].is_in([0.0, 1.0]).fill_null(False).all():
-        _find_fault(path, header, target)
-    return table
-
-
-def read_header(path: Path) -> list[str]:
-    """Return the column names of a CSV file."""
-    for _, header in _rows(path):
-        return header
-    raise TrainingFailure(f"{path} is empty.")
-
-
-def _check_columns(
-    path: Path, header: list[str], first: Path, columns: list[str], target: str
-) -> None:
-    place = f"{path}, line 1"
-    expected, seen = set(columns), set()
-    for number, name in enumerate(header, start=1):
-        if not name:
-            raise TrainingFailure(f"{place}: column {number} has no name.")
-        if name in seen:
-            raise TrainingFailure(f'{place}: the column "{name}" stands twice.')
-        seen.add(name)
-        if set("[]<") & set(name):
-            raise TrainingFailure(f'{place}: the column "{name}" has [, ] or < in its name.')
-        if name not in expected:
-            raise TrainingFailure(f'{place}: column "{name}" is not in {first}.')
-    for name in columns:
-        if name not in seen:
-            raise TrainingFailure(f'{place}: column "{name}" is missing.')
-    if target not in seen:
+def require_gpu() -> None:
+    """Raise TrainingFailure without a GPU: XGBoost would warn, and train on the CPU."""
+    if not xgboost.build_info()["USE_CUDA"]:
         raise TrainingFailure(
-            f'{place}: the target column "{target}" is missing; '
-            f"the columns are {', '.join(header)}."
+            'Hyperparameter "device" is "cuda", but xgboost-cpu is installed: '
+            "README.md says how to train on a GPU."
         )
-
-
-def _find_short_row(path: Path, header: list[str]) -> None:
-    lines = polars.scan_lines(path, glob=False).with_row_index("line_number", offset=1)
-    fields = polars.col("line").str.count_matches(",", literal=True).cast(int) + 1
-    blank = polars.col("line").str.strip_chars() == ""
-    counts = lines.filter(~blank).select("line_number", fields.alias("fields"))
-    for number, count in counts.filter(polars.col("fields") < len(header)).head(1).collect().rows():
-        raise TrainingFailure(_ragged(path, number, count, header))
-
-
-def _find_fault(path: Path, header: list[str], target: str) -> None:
-    """Raise TrainingFailure for the first thing in the file that is no row of numbers."""
-    rows = _rows(path)
-    next(rows)
-    for line, row in rows:
-        if len(row) != len(header):
-            raise TrainingFailure(_ragged(path, line, len(row), header))
-        for name, text in zip(header, row, strict=True):
-            place = f'{path}, line {line}, column "{name}"'
-            if text and (not NUMBER.fullmatch(text) or abs(float(text)) > LARGEST):
-                raise TrainingFailure(f'{place}: "{text}" is not a number.')
-            if name == target and (not text or float(text) not in (0, 1)):
-                problem = f"{text} is neither 0 nor 1" if text else "the target is empty"
-                raise TrainingFailure(f"{place}: {problem}.")
-
-
-def _ragged(path: Path, line: int, fields: int, header: list[str]) -> str:
-    return f"{path}, line {line}: {fields} fields, but the header has {len(header)}."
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the fields of each row that is not blank."""
-    not_text = f"{path} is not a text file in UTF-8: only CSV can be read."
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            for row in reader:
-                if any("\0" in field for field in row):
-                    raise TrainingFailure(not_text)
-                if row and row != [""] and not (len(row) == 1 and not row[0].strip()):
-                    yield reader.line_num, row
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise TrainingFailure(not_text) from error
+    if not list(Path("/dev").glob("nvidia[0-9]*")):
+        raise TrainingFailure(
+            'Hyperparameter "device" is "cuda", but there is no GPU: '
+            "choose an InstanceType that has one in training-job.json."
+        )

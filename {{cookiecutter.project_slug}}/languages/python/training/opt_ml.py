@@ -27,6 +27,8 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 FAILURE_LENGTH = 1024
 CHECKPOINTS_KEPT = 3
 
+_saving = threading.Lock()
+
 
 class TrainingFailure(Exception):
     """What the user can mend, in one sentence. It ends the job without a stack trace."""
@@ -43,6 +45,29 @@ class UsageError(TrainingFailure):
 def root() -> Path:
     """Return /opt/ml, or what SAGEMAKER_BASE_DIR puts in its place (runs without a container)."""
     return Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+
+
+def limit_threads() -> None:
+    """Have libraries that are imported later start as many threads as there are CPUs for us.
+
+    They count the machine's else. What the environment says already stays.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ.setdefault(variable, str(cpus()))
+
+
+def cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the number of CPUs that the container may use: its quota, or else its CPU set."""
+    available = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):
+        if (cgroup / "cpu.max").exists():  # cgroup v2; without a limit it says "max 100000".
+            quota, period = map(int, (cgroup / "cpu.max").read_text().split())
+        else:  # v1; without a limit the quota is -1.
+            quota = int((cgroup / "cpu/cpu.cfs_quota_us").read_text())
+            period = int((cgroup / "cpu/cpu.cfs_period_us").read_text())
+        if quota > 0:
+            return max(1, min(available, quota // period))
+    return available
 
 
 def log(line: str) -> None:
@@ -225,28 +250,54 @@ class Hosts:
 
     @property
     def rank(self) -> int:
-        """Return the place of this host among the sorted names; 0 leads (C35, C36)."""
+        """Return the place of this host among the sorted names (C35, C36)."""
         return self.names.index(self.current)
+
+    @property
+    def leads(self) -> bool:
+        """Return whether this is the host that writes the model and the checkpoints (C61, C66)."""
+        return self.rank == 0
+
+    @property
+    def several(self) -> bool:
+        """Return whether there are other hosts than this one."""
+        return len(self.names) > 1
+
+    @property
+    def others(self) -> list[str]:
+        """Return the names of the other hosts."""
+        return [name for name in self.names if name != self.current]
+
+    def refuse_several(self) -> None:
+        """Raise TrainingFailure where there are other hosts: see C97."""
+        if self.several:
+            raise TrainingFailure(
+                f"This program trains on one host and the job has {len(self.names)} "
+                f"({', '.join(self.names)}): set InstanceCount to 1 in training-job.json."
+            )
+
+
+ONE_HOST = Hosts(["algo-1"], "algo-1")
 
 
 def read_hosts() -> Hosts:
-    """Return the hosts of resourceconfig.json (C34). Several are refused: see C97."""
+    """Return the hosts of resourceconfig.json (C34); without it, one."""
     config = _read_config("resourceconfig.json") or {}
-    current = config.get("current_host", "algo-1")
-    names = sorted(config.get("hosts", [current]))
-    if len(names) > 1:
-        raise TrainingFailure(
-            f"This program trains on one host and the job has {len(names)} ({', '.join(names)}): "
-            "set InstanceCount to 1 in training-job.json."
-        )
-    return Hosts(names, current)
+    current = config.get("current_host", ONE_HOST.current)
+    return Hosts(sorted(config.get("hosts", [current])), current)
 
 
-def read_channels(required: Iterable[str]) -> dict[str, list[Path]]:
+def read_channels(
+    required: Iterable[str],
+    hosts: Hosts = ONE_HOST,
+    collect: Callable[[Any], dict[str, Any]] = lambda value: {"": value},
+) -> dict[str, list[Path]]:
     """Return the files of each channel, sorted, by the channel's name (C32, C43).
 
-    Skips what is no data: names that start with "." or "_", and folder markers. Raises
-    TrainingFailure for a required channel that is missing, an empty one, and Pipe mode (C50).
+    Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+    out the files of a channel that each of them has as a whole, so that each row counts once (C52);
+    one of them may have none. `collect` returns what each host gives it. Raises TrainingFailure for
+    a required channel that is missing, one that is empty on every host, and Pipe mode (C50).
     """
     folder = root() / "input"
     if not folder.is_dir():
@@ -272,8 +323,15 @@ def read_channels(required: Iterable[str]) -> dict[str, list[Path]]:
         channels[name] = sorted(
             (path for path in folder.rglob("*") if _is_data(path, folder)), key=os.fsencode
         )
-        if not channels[name]:
-            raise TrainingFailure(f'Channel "{name}" is empty: there is no file under {folder}.')
+    counts = collect({name: len(files) for name, files in channels.items()}).values()
+    for name, files in channels.items():
+        if not any(count.get(name) for count in counts):
+            where = " on any host" if hosts.several else ""
+            raise TrainingFailure(
+                f'Channel "{name}" is empty: there is no file under {data / name}{where}.'
+            )
+        if config[name].get("S3DistributionType") == "FullyReplicated":
+            channels[name] = files[hosts.rank :: len(hosts.names)]
     counts = [f"{name} ({_count(len(files), 'file')})" for name, files in channels.items()]
     log(f"Channels: {', '.join(counts) or 'none'}.")
     return channels
@@ -331,6 +389,13 @@ class StopRequest:
             pass
         self.received = True
         log("SIGTERM received: finishing this step, then saving checkpoint and model.")
+
+
+def stopped_too_early() -> TrainingFailure:
+    """Return the failure of a job that is stopped before it has a model."""
+    return TrainingFailure(
+        "Stopped by SIGTERM before the first step was done: there is no model to save."
+    )
 
 
 def _forget_signals() -> None:
@@ -410,6 +475,14 @@ class Checkpoints:
 # ---- Model ---------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have `fail_at_once` wait."""
+    with _saving:
+        yield
+
+
+@_undisturbed()
 def save_model(
     save: Callable[[Path], None], load: Callable[[Path], Any], metadata: Mapping[str, Any]
 ) -> None:
@@ -505,6 +578,13 @@ def run(train: Callable[[], None]) -> int:
     else:
         return 0
     return 1
+
+
+def fail_at_once(sentence: str) -> None:
+    """Report the failure and end the process, from any thread; what is being saved is first."""
+    with _saving:
+        report_failure(sentence)
+        os._exit(1)
 
 
 def report_failure(sentence: str, trace: str = "") -> None:

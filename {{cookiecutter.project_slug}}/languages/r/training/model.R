@@ -5,6 +5,14 @@
 # model_save, model_load, model_metadata. A model is a list with an element `steps`, the number of
 # steps done; a function that changes it returns it. A model with one blocking fit does it in
 # model_step and is finished when `steps` is 1.
+#
+# With `several_hosts <- TRUE` a job may have several hosts. All this then happens on the first, and
+# what each must do on its own data is called by parallel::clusterCall(cluster$nodes, ...): see
+# cluster.R. Without that line there is one host, and `channels` are its own.
+
+source("tables.R", encoding = "UTF-8")
+
+several_hosts <- TRUE
 
 model_hyperparameters <- list(
   opt_ml$hyperparameter("target", "string", "is_male", "column to predict, 0 or 1"),
@@ -14,13 +22,13 @@ model_hyperparameters <- list(
   opt_ml$hyperparameter(
     "tolerance", "number", 1e-8, "relative change of the deviance that ends the training",
     minimum = 0, maximum = 1
+  ),
+  opt_ml$hyperparameter(
+    "in_memory", "boolean", TRUE, "keep the rows in memory; false keeps them in /tmp"
   )
 )
 
 model_required_channels <- "training"
-
-# Rows that are weighed at once: it bounds the memory that a step needs beside the data.
-rows_per_block <- 8192
 
 # What glm() works with too: link, variance, deviance.
 logit <- stats::binomial()
@@ -42,26 +50,30 @@ model_new <- function(hyperparameters) {
 #' failures, with file, line and column where there are any.
 #'
 #' @param model The model.
-#' @param channels The paths of each channel's files, by the channel's name.
-#' @return The model with its data: for each channel a list of blocks of rows.
+#' @param channels For each host, by its name, the paths of each channel's files, by the channel's
+#'   name.
+#' @return The model, with what is known of the data. The rows stay on their hosts.
 model_read <- function(model, channels) {
-  data.table::setDTthreads(0)
-  data.table::setDTthreads(min(data.table::getDTthreads(), opt_ml$cpu_limit()))
-  first <- channels$training[1]
-  channels <- channels[intersect(c("training", "validation"), names(channels))]
-  model$blocks <- lapply(channels, read_channel, first = first, target = model$target)
-  rows <- vapply(model$blocks, sum_over, 0, function(block) length(block$y))
+  first <- find_first(channels)
+  found <- parallel::clusterApply(
+    cluster$nodes, channels, read_shard,
+    first = first, target = model$target, in_memory = model$in_memory
+  )
+  found <- Reduce(function(a, b) Map(add_traits, a, b), found)
+  rows <- vapply(found, function(traits) traits$rows, 0)
   opt_ml$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
-
-  training <- model$blocks$training
-  model$features <- setdiff(read_header(first), model$target)
+  if (any(rows == 0)) {
+    empty <- unlist(lapply(channels, `[[`, names(which(rows == 0))[1]))[1]
+    opt_ml$fail(empty, " has a header but no rows.")
+  }
+  model$features <- setdiff(first$columns, model$target)
   model$rows <- as.list(rows)
-  model$positives <- sum_over(training, function(block) sum(block$y))
-  # Without the intercept.
-  model$least <- -reduce_blocks(training, pmax, function(block) -apply(block$x, 2, min)[-1])
-  model$most <- reduce_blocks(training, pmax, function(block) apply(block$x, 2, max)[-1])
-  model$deviance <- deviance_at(NULL, training)
-  check_data(model)
+  model$positives <- found$training$positives
+  model$least <- found$training$least[model$features]
+  model$most <- found$training$most[model$features]
+  check_rows(model)
+  model[c("deviance", "triangle")] <- weigh(NULL)
+  check_columns(model)
   model
 }
 
@@ -83,26 +95,24 @@ model_finished <- function(model) {
 #' @return The model after the step.
 model_step <- function(model) {
   before <- model$coefficients
-  training <- model$blocks$training
-  triangle <- decompose(before, training)
   model$steps <- model$steps + 1
-  dependent <- find_dependent(triangle$factor)
+  model$factor <- model$triangle$factor
+  dependent <- find_dependent(model$factor)
   if (length(dependent) > 0) {
     # Weights have become 0, as they do for separated classes: nothing more can be learned.
     model$converged <- TRUE
     return(warn_of_result(model, dependent))
   }
-  coefficients <- solved <- backsolve(triangle$factor, triangle$response)
+  coefficients <- solved <- backsolve(model$factor, model$triangle$response)
   for (halvings in 1:30) {
-    deviance <- deviance_at(coefficients, training)
-    change <- (deviance - model$deviance) / (abs(deviance) + 0.1)
+    weighed <- weigh(coefficients)
+    change <- (weighed$deviance - model$deviance) / (abs(weighed$deviance) + 0.1)
     # The first deviance is not that of a model, so it may grow.
     if (is.null(before) || change < 1e-8) break
     coefficients <- before + (solved - before) / 2^halvings
   }
   model$coefficients <- coefficients
-  model$deviance <- deviance
-  model$factor <- triangle$factor
+  model[c("deviance", "triangle")] <- weighed
   model$converged <- abs(change) < model$tolerance
   if (model_finished(model)) {
     model <- warn_of_result(model, find_separating(model, before))
@@ -116,22 +126,19 @@ model_step <- function(model) {
 #' @return Numbers with names; those of validation only with that channel.
 model_metrics <- function(model) {
   metrics <- c("training:log_loss" = model$deviance / 2 / model$rows$training)
-  validation <- model$blocks$validation
-  if (is.null(validation)) {
+  found <- over_rows("validation", `+`, function(block) {
+    logits <- linear_predictor(model$coefficients, block)
+    c(deviance_at(logits, block), sum((logits > 0) == (block$y == 1)))
+  })
+  if (is.null(found)) {
     return(metrics)
   }
-  right <- sum_over(validation, function(block) {
-    sum((linear_predictor(model$coefficients, block) > 0) == (block$y == 1))
-  })
-  c(
-    metrics,
-    "validation:log_loss" = deviance_at(model$coefficients, validation) / 2 / model$rows$validation,
-    "validation:accuracy" = right / model$rows$validation
-  )
+  rows <- model$rows$validation
+  c(metrics, "validation:log_loss" = found[1] / 2 / rows, "validation:accuracy" = found[2] / rows)
 }
 
 # What makes the model: no more numbers than coefficients, squared. And how its data are known.
-state <- c("steps", "converged", "separated", "coefficients", "deviance", "factor")
+state <- c("steps", "converged", "separated", "coefficients", "deviance", "factor", "triangle")
 data_traits <- c("features", "rows", "positives", "least", "most")
 
 #' Write all that `model_load_checkpoint()` needs to go on to one file
@@ -201,16 +208,6 @@ model_metadata <- function(model) {
 
 # ---- The algorithm -------------------------------------------------------------------------
 
-#' @noRd
-reduce_blocks <- function(blocks, combine, summarise) {
-  Reduce(combine, lapply(blocks, summarise))
-}
-
-#' @noRd
-sum_over <- function(blocks, summarise) {
-  reduce_blocks(blocks, `+`, summarise)
-}
-
 #' The logits of a block's rows
 #'
 #' @param coefficients NULL for the start of the training, where glm() takes probabilities of 0.25
@@ -225,37 +222,39 @@ linear_predictor <- function(coefficients, block) {
 }
 
 #' @noRd
-deviance_at <- function(coefficients, blocks) {
-  sum_over(blocks, function(block) {
-    mu <- logit$linkinv(linear_predictor(coefficients, block))
-    sum(logit$dev.resids(block$y, mu, 1))
-  })
+deviance_at <- function(logits, block) {
+  sum(logit$dev.resids(block$y, logit$linkinv(logits), 1))
 }
 
-#' Weigh the rows and decompose them (QR)
+#' Weigh the training's rows and decompose them (QR)
 #'
-#' The triangles of two blocks (or hosts), one on top of the other, have the triangle of all their
-#' rows, so no more than a block is decomposed at once. Unlike crossproducts it loses no digits.
+#' The triangles of two blocks, or of two hosts, one on top of the other, have the triangle of all
+#' their rows, so no more than a block is decomposed at once. Unlike crossproducts it loses no
+#' digits.
 #'
 #' @inheritParams linear_predictor
-#' @param blocks A channel's blocks.
-#' @return A list of `factor`, the triangle of the weighed columns, and `response`, the weighed
-#'   working response in its terms.
-decompose <- function(coefficients, blocks) {
-  triangle <- NULL
-  for (block in blocks) {
+#' @return A list of `deviance` and `triangle`, which is one of `factor`, the triangle of the
+#'   weighed columns, and `response`, the weighed working response in its terms.
+weigh <- function(coefficients) {
+  force(coefficients)
+  # With a tolerance of 0 the columns stay in their order.
+  stack <- function(a, b) {
+    list(deviance = a$deviance + b$deviance, r = qr.R(qr(rbind(a$r, b$r), tol = 0)))
+  }
+  found <- over_rows("training", stack, function(block) {
     eta <- linear_predictor(coefficients, block)
     mu <- logit$linkinv(eta)
     slope <- logit$mu.eta(eta)
     root_weight <- slope / sqrt(logit$variance(mu))
     weighed <- root_weight * cbind(block$x, eta + (block$y - mu) / slope)
-    # With a tolerance of 0 the columns stay in their order.
-    triangle <- qr.R(qr(rbind(triangle, weighed), tol = 0))
-  }
-  inner <- seq_len(ncol(triangle) - 1)
+    list(deviance = deviance_at(eta, block), r = qr.R(qr(weighed, tol = 0)))
+  })
+  inner <- seq_len(ncol(found$r) - 1)
   list(
-    factor = triangle[inner, inner, drop = FALSE],
-    response = triangle[inner, ncol(triangle)]
+    deviance = found$deviance,
+    triangle = list(
+      factor = found$r[inner, inner, drop = FALSE], response = found$r[inner, ncol(found$r)]
+    )
   )
 }
 
@@ -279,7 +278,7 @@ find_dependent <- function(factor) {
 }
 
 #' @noRd
-check_data <- function(model) {
+check_rows <- function(model) {
   rows <- model$rows$training
   if (model$positives %in% c(0, rows)) {
     opt_ml$fail(sprintf(
@@ -296,8 +295,12 @@ check_data <- function(model) {
       rows, length(model$features) + 1
     ))
   }
+}
+
+#' @noRd
+check_columns <- function(model) {
   # At the start all rows weigh the same.
-  dependent <- find_dependent(decompose(NULL, model$blocks$training)$factor)
+  dependent <- find_dependent(model$triangle$factor)
   if (length(dependent) == 0) {
     return(invisible())
   }
@@ -325,7 +328,7 @@ find_separating <- function(model, before) {
   if (is.null(before)) {
     return(integer())
   }
-  furthest <- reduce_blocks(model$blocks$training, pmax, function(block) {
+  furthest <- over_rows("training", pmax, function(block) {
     logits <- linear_predictor(model$coefficients, block)
     moved <- (logits - linear_predictor(before, block)) * ifelse(block$y == 1, 1, -1)
     # Those of far outliers are large from the start, and so is what is left to settle of them.
@@ -410,194 +413,4 @@ as_glm <- function(model) {
       xlevels = stats::setNames(list(), character())
     ))
   )
-}
-
-# ---- Reading CSV ---------------------------------------------------------------------------
-
-#' Read all the files of a channel
-#'
-#' @param files Paths.
-#' @param first The file that says which columns there are, and in which order.
-#' @param target The column with 0 and 1.
-#' @return A list of blocks: `x`, a matrix of ones and the features, and `y`, the target.
-read_channel <- function(files, first, target) {
-  columns <- read_header(first)
-  blocks <- lapply(files, function(file) {
-    table <- read_table(file, first, target, columns)
-    starts <- seq(1, length.out = ceiling(nrow(table) / rows_per_block), by = rows_per_block)
-    lapply(starts, function(start) {
-      rows <- table[seq(start, min(start + rows_per_block - 1, nrow(table))), columns, drop = FALSE]
-      x <- as.matrix(rows[columns != target])
-      list(x = unname(cbind(1, x)), y = as.numeric(rows[[target]]))
-    })
-  })
-  blocks <- unlist(blocks, recursive = FALSE)
-  if (length(blocks) == 0) {
-    opt_ml$fail(files[1], " has a header but no rows.")
-  }
-  blocks
-}
-
-#' Read the numbers of a CSV file
-#'
-#' fread() reads; where it fails, or what it read looks odd, a slow reader finds the place for the
-#' message, or reads what fread() could not.
-#'
-#' @inheritParams read_channel
-#' @param file A path.
-#' @param columns The columns of `first`.
-#' @return A data frame, all columns numeric and finite.
-read_table <- function(file, first, target, columns = read_header(first)) {
-  header <- read_header(file)
-  check_header(file, header, first, columns, target)
-  # Without `fill`, fread() silently leaves out the first rows where their lengths differ.
-  odd <- function(condition) NULL
-  table <- tryCatch(
-    data.table::fread(
-      file = file, sep = ",", dec = ".", header = FALSE, skip = 1, col.names = header,
-      fill = TRUE, blank.lines.skip = TRUE, na.strings = NULL, integer64 = "double",
-      data.table = FALSE, showProgress = FALSE
-    ),
-    warning = odd,
-    error = odd
-  )
-  if (is_numbers(table, header, target)) table else read_slowly(file, header, target)
-}
-
-#' @noRd
-is_numbers <- function(table, header, target) {
-  is.data.frame(table) && ncol(table) == length(header) &&
-    all(vapply(table, function(column) is.numeric(column) && is.finite(sum(column)), TRUE)) &&
-    all(table[[target]] %in% c(0, 1))
-}
-
-#' Read the column names of a CSV file
-#'
-#' @param file A path.
-#' @return The names.
-read_header <- function(file) {
-  # A file that is no text has a zero byte near its start.
-  start <- readBin(file, "raw", 65536)
-  lines <- suppressWarnings(readLines(file, 1, warn = FALSE, skipNul = TRUE, encoding = "UTF-8"))
-  if (any(start == 0) || !all(validUTF8(lines))) {
-    fail_not_text(file)
-  }
-  line <- sub("^\ufeff", "", lines)
-  # Only where the first line is blank are the others looked at.
-  if (all(trimws(line) == "") && all(trimws(readLines(file, warn = FALSE)) == "")) {
-    opt_ml$fail(file, " is empty.")
-  }
-  trimws(split_line(line))
-}
-
-#' @noRd
-check_header <- function(file, header, first, columns, target) {
-  fail_here <- function(...) opt_ml$fail(file, ", line 1: ", ...)
-  for (i in seq_along(header)) {
-    if (header[i] == "") {
-      fail_here("column ", i, " has no name.")
-    }
-    if (header[i] %in% header[-i]) {
-      fail_here('the column "', header[i], '" stands twice.')
-    }
-  }
-  for (name in setdiff(header, columns)) {
-    fail_here('column "', name, '" is not in ', first, ".")
-  }
-  for (name in setdiff(columns, header)) {
-    fail_here('column "', name, '" is missing.')
-  }
-  if (!target %in% header) {
-    fail_here(
-      'the target column "', target, '" is missing; the columns are ', toString(header), "."
-    )
-  }
-}
-
-#' Read a CSV file line by line, and fail at the first that is no row of numbers
-#' @noRd
-read_slowly <- function(file, header, target) {
-  connection <- file(file, "r")
-  on.exit(close(connection))
-  readLines(connection, 1)
-  number <- 1
-  chunks <- list()
-  while (length(lines <- read_lines(connection, file)) > 0) {
-    numbers <- number + seq_along(lines)
-    number <- number + length(lines)
-    blank <- trimws(lines) == ""
-    rows <- lapply(lines[!blank], split_line)
-    chunks <- c(chunks, list(parse_rows(file, numbers[!blank], rows, header, target)))
-  }
-  as.data.frame(do.call(rbind, chunks), check.names = FALSE)
-}
-
-#' @noRd
-read_lines <- function(connection, file) {
-  lines <- withCallingHandlers(
-    readLines(connection, 10000, warn = TRUE, encoding = "UTF-8"),
-    warning = function(condition) {
-      if (grepl("nul", conditionMessage(condition))) {
-        fail_not_text(file)
-      }
-      invokeRestart("muffleWarning")
-    }
-  )
-  if (!all(validUTF8(lines))) {
-    fail_not_text(file)
-  }
-  lines
-}
-
-#' @noRd
-parse_rows <- function(file, numbers, rows, header, target) {
-  ragged <- which(lengths(rows) != length(header))[1]
-  # What comes before is read first, so that the first fault of the file is the one that is named.
-  whole <- if (is.na(ragged)) seq_along(rows) else seq_len(ragged - 1)
-  text <- matrix(trimws(unlist(rows[whole])), ncol = length(header), byrow = TRUE)
-  is_number <- grepl("^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$", text)
-  values <- matrix(NA_real_, nrow(text), length(header), dimnames = list(NULL, header))
-  values[is_number] <- as.numeric(text[is_number])
-  bad <- !is.finite(values)
-  bad[, target] <- !values[, target] %in% c(0, 1)
-  if (any(bad)) {
-    row <- which(rowSums(bad) > 0)[1]
-    column <- which(bad[row, ])[1]
-    is_target <- header[column] == target
-    cell <- text[row, column]
-    opt_ml$fail(
-      sprintf('%s, line %d, column "%s": ', file, numbers[row], header[column]),
-      if (cell == "" && is_target) {
-        "the target is empty."
-      } else if (cell == "") {
-        "the cell is empty, and a GLM needs every value."
-      } else if (!is.finite(values[row, column])) {
-        sprintf('"%s" is not a number.', cell)
-      } else {
-        sprintf("%s is neither 0 nor 1.", cell)
-      }
-    )
-  }
-  if (!is.na(ragged)) {
-    opt_ml$fail(sprintf(
-      "%s, line %d: %d fields, but the header has %d.",
-      file, numbers[ragged], length(rows[[ragged]]), length(header)
-    ))
-  }
-  values
-}
-
-#' @noRd
-split_line <- function(line) {
-  if (grepl('"', line, fixed = TRUE)) {
-    return(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE))
-  }
-  # strsplit() drops an empty field at the end, unless something comes after it.
-  fields <- strsplit(paste0(line, ",."), ",", fixed = TRUE)[[1]]
-  fields[-length(fields)]
-}
-
-#' @noRd
-fail_not_text <- function(file) {
-  opt_ml$fail(file, " is not a text file in UTF-8: only CSV can be read.")
 }

@@ -279,27 +279,20 @@ unknown_hyperparameter <- function(name, declared) {
 
 #' Read the hosts of resourceconfig.json (C34)
 #'
-#' Several are refused, since they would train one model each and overwrite one another's.
-#'
 #' @return A list: `current`, the name of this host; `names`, all of them, sorted; `rank`, the
-#'   place of this host among them, from 0 (C35, C36).
+#'   place of this host among them, from 0, which leads (C35, C36).
 read_hosts <- function() {
   config <- read_config("resourceconfig.json")
   current <- if (is.null(config$current_host)) "algo-1" else config$current_host
   names <- if (is.null(config$hosts)) current else sort(unlist(config$hosts), method = "radix")
-  if (length(names) > 1) {
-    fail(
-      "This program trains on one host and the job has ", length(names), " (", toString(names),
-      "): set InstanceCount to 1 in training-job.json."
-    )
-  }
   list(current = current, names = names, rank = match(current, names) - 1L)
 }
 
 #' Find the files of each channel (C32, C43)
 #'
-#' Skips what is no data: names that start with "." or "_", and folder markers. A required channel
-#' that is missing, an empty one and Pipe mode (C50) are failures.
+#' Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+#' out the files of a channel that each of them has as a whole, so that each row counts once (C52).
+#' A required channel that is missing and Pipe mode (C50) are failures.
 #'
 #' @param required Names of channels.
 #' @return Absolute paths, sorted, by the channel's name.
@@ -324,6 +317,7 @@ read_channels <- function(required) {
     }
     fail(sprintf('Channel "%s" is missing: the job has %s.', name, present))
   }
+  hosts <- read_hosts()
   channels <- sapply(names(config), simplify = FALSE, function(name) {
     if (identical(config[[name]]$TrainingInputMode, "Pipe")) {
       fail(
@@ -332,22 +326,37 @@ read_channels <- function(required) {
       )
     }
     files <- find_files(file.path(data, name))
-    if (length(files) == 0) {
-      fail('Channel "', name, '" is empty: there is no file under ', file.path(data, name), ".")
-    }
-    files
+    is_mine <- (seq_along(files) - 1) %% length(hosts$names) == hosts$rank
+    if (identical(config[[name]]$S3DistributionType, "FullyReplicated")) files[is_mine] else files
   })
   counts <- sprintf("%s (%s)", names(channels), count(lengths(channels), "file"))
   log_line("Channels: ", if (length(counts) > 0) toString(counts) else "none", ".")
   channels
 }
 
+#' Refuse a channel that is empty, which on one of several hosts it may be (C52)
+#'
+#' @param channels What `read_channels()` returned on each host.
+check_channels <- function(channels) {
+  for (name in names(channels[[1]])) {
+    if (sum(lengths(lapply(channels, `[[`, name))) == 0) {
+      fail(
+        'Channel "', name, '" is empty: there is no file under ', path_to("input", "data", name),
+        if (length(channels) > 1) " on any host", "."
+      )
+    }
+  }
+}
+
 #' @noRd
 find_files <- function(folder) {
   names <- list.files(folder, recursive = TRUE, all.files = TRUE, no.. = TRUE)
-  names <- sort(names[!grepl("(^|/)[._]", names)], method = "radix")
-  files <- file.path(folder, names)
-  marker <- file.size(files) == 0 & !grepl("[.][^./]+$", names)
+  names <- names[!grepl("(^|/)[._]", names, useBytes = TRUE)]
+  # By their bytes: R refuses to order what is no text in its locale.
+  bytes <- names
+  Encoding(bytes) <- "bytes"
+  files <- file.path(folder, names[order(bytes, method = "radix")])
+  marker <- file.size(files) == 0 & !grepl("[.][^./]+$", files, useBytes = TRUE)
   files[!marker]
 }
 
@@ -377,22 +386,28 @@ read_config <- function(name, expected = "a JSON object") {
 
 #' The processors that the container may use, whatever the machine has
 #'
+#' @param cgroup Where the control group is.
 #' @return A number; Inf where there is no limit.
-cpu_limit <- function() {
-  first <- function(path) {
-    tryCatch(scan(path, "", quiet = TRUE), error = function(e) NULL, warning = function(w) NULL)
-  }
+cpu_limit <- function(cgroup = "/sys/fs/cgroup") {
   # The second version of control groups has both numbers in one file, the first has two.
-  limit <- first("/sys/fs/cgroup/cpu.max")
-  if (is.null(limit)) {
-    limit <- c(
-      first("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), first("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-    )
-  }
+  files <- file.path(cgroup, c("cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+  limit <- unlist(lapply(files[file.exists(files)], scan, what = "", quiet = TRUE))
   if (length(limit) != 2 || limit[1] %in% c("max", "-1")) {
     return(Inf)
   }
   ceiling(as.numeric(limit[1]) / as.numeric(limit[2]))
+}
+
+#' Have OpenBLAS, where R uses it, start no more threads than there are processors for them
+#'
+#' It counts the machine's.
+limit_blas_threads <- function() {
+  blas <- tryCatch(dyn.load(extSoftVersion()[["BLAS"]]), error = function(condition) NULL)
+  routine <- "openblas_set_num_threads"
+  if (is.finite(cpu_limit()) && !is.null(blas) && is.loaded(routine, blas[["name"]], "Fortran")) {
+    .Fortran(routine, as.integer(cpu_limit()), PACKAGE = blas[["name"]])
+  }
+  invisible()
 }
 
 # ---- Stopping ------------------------------------------------------------------------------
@@ -431,6 +446,13 @@ watch_sigterm <- function() {
 #' @return TRUE or FALSE; `watch_sigterm()` puts one that knows in its place.
 sigterm_received <- function() {
   FALSE
+}
+
+#' End the training where SIGTERM has come and nothing is done yet
+fail_if_stopped <- function() {
+  if (sigterm_received()) {
+    fail("Stopped by SIGTERM before the first step was done: there is no model to save.")
+  }
 }
 
 # ---- Checkpoints ---------------------------------------------------------------------------
@@ -721,7 +743,11 @@ disk_is_full <- function(folder) {
 
 #' @noRd
 write_text <- function(path, text) {
-  bytes <- charToRaw(enc2utf8(text))
+  write_bytes(path, charToRaw(enc2utf8(text)))
+}
+
+#' @noRd
+write_bytes <- function(path, bytes) {
   writeBin(bytes, path)
   if (file.size(path) != length(bytes)) {
     stop(path, " was not written as a whole", call. = FALSE)

@@ -1,9 +1,10 @@
-# Train the model on one host of a SageMaker training job.
+# Train the model on the hosts of a SageMaker training job, each of which runs this program.
 #
 #     Rscript train.R [train] [--hyperparameter value ...]
 #
 # The service starts the image with the word "train" (C1); everything else comes from files under
-# /opt/ml. The algorithm is in model.R, the service's contract in opt_ml.R.
+# /opt/ml. The algorithm is in model.R, the service's contract in opt_ml.R, what makes several hosts
+# one in cluster.R.
 
 # Where the other files lie: beside this one. Rscript writes a blank in a path as "~+~".
 is_program <- sys.nframe() == 0
@@ -15,10 +16,13 @@ code <- if (is_program) {
 } else {
   getwd()
 }
-# An environment of its own, so that no name in model.R can replace one of the contract's. With the
-# source, a stack trace has line numbers.
+# With the source, a stack trace has line numbers.
+options(keep.source = TRUE, keep.source.pkgs = TRUE)
+# Environments of their own, so that no name in model.R can replace one of the contract's.
 opt_ml <- new.env(parent = baseenv())
-sys.source(file.path(code, "opt_ml.R"), envir = opt_ml, chdir = TRUE, keep.source = TRUE)
+sys.source(file.path(code, "opt_ml.R"), opt_ml, chdir = TRUE)
+cluster <- list2env(list(opt_ml = opt_ml), parent = baseenv())
+sys.source(file.path(code, "cluster.R"), cluster)
 
 #' Run the program
 #'
@@ -29,6 +33,7 @@ main <- function(arguments) {
   # the loop below.
   compiler::enableJIT(0)
   opt_ml$watch_sigterm()
+  opt_ml$limit_blas_threads()
   opt_ml$run(function() train(arguments))
 }
 
@@ -37,7 +42,7 @@ main <- function(arguments) {
 #' @inheritParams main
 train <- function(arguments) {
   # Not before, since it may take a while, and SIGTERM and a failure count from the start.
-  source(file.path(code, "model.R"), chdir = TRUE, keep.source = TRUE, encoding = "UTF-8")
+  source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
 
   if ("--help" %in% arguments) {
     cat(opt_ml$usage(model_hyperparameters), sep = "\n")
@@ -45,11 +50,19 @@ train <- function(arguments) {
   }
   overrides <- opt_ml$read_arguments(arguments, model_hyperparameters)
   hyperparameters <- opt_ml$read_hyperparameters(model_hyperparameters, overrides)
-  opt_ml$read_hosts()
-  channels <- opt_ml$read_channels(model_required_channels)
+  hosts <- opt_ml$read_hosts()
+  for_several <- isTRUE(get0("several_hosts"))
+  cluster$join(hosts, for_several)
+  if (hosts$rank > 0) {
+    return(cluster$serve())
+  }
+  nodes <- cluster$nodes
+  channels <- parallel::clusterEvalQ(nodes, opt_ml$read_channels(model_required_channels)) |>
+    stats::setNames(hosts$names)
+  parallel::clusterCall(nodes, function(channels) opt_ml$check_channels(channels), channels)
 
   model <- model_new(hyperparameters) |>
-    model_read(channels)
+    model_read(if (for_several) channels else channels[[1]])
   checkpoints <- opt_ml$open_checkpoints()
   model <- opt_ml$resume(checkpoints, model, model_load_checkpoint)
 
@@ -66,8 +79,8 @@ train <- function(arguments) {
     }
   }
 
-  if (model$steps == 0 && opt_ml$sigterm_received()) {
-    opt_ml$fail("Stopped by SIGTERM before the first step was done: there is no model to save.")
+  if (model$steps == 0) {
+    opt_ml$fail_if_stopped()
   }
   opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
   metadata <- list(
@@ -77,6 +90,7 @@ train <- function(arguments) {
     stopped = !model_finished(model)
   )
   opt_ml$save_model(model, model_save, model_load, c(metadata, model_metadata(model)))
+  cluster$leave()
 }
 
 if (is_program) {

@@ -45,3 +45,90 @@ quietly <- function(code) {
   utils::capture.output(value <- code)
   value
 }
+
+# ---- The whole program ---------------------------------------------------------------------
+
+job <- jsonlite::read_json(file.path(root, "training-job.json"))
+limit <- 120 # seconds
+
+#' Make /opt/ml as the job of training-job.json has it
+local_job <- function(frame = parent.frame()) {
+  base <- local_opt_ml(frame = frame)
+  write_config(base, "hyperparameters.json", job$HyperParameters)
+  channels <- vapply(job$InputDataConfig, function(channel) channel$ChannelName, "")
+  config <- lapply(channels, function(name) {
+    list(TrainingInputMode = "File", S3DistributionType = "FullyReplicated")
+  })
+  write_config(base, "inputdataconfig.json", stats::setNames(config, channels))
+  write_config(base, "resourceconfig.json", list(
+    current_host = "algo-1", hosts = list("algo-1"), network_interface_name = "eth0"
+  ))
+  file.copy(
+    file.path(root, "data", channels), file.path(base, "input", "data"),
+    recursive = TRUE
+  )
+  base
+}
+
+write_config <- function(base, name, content) {
+  path <- file.path(base, "input", "config", name)
+  jsonlite::write_json(content, path, auto_unbox = TRUE)
+}
+
+#' Copy the program and add some lines to its model
+local_program <- function(..., frame = parent.frame()) {
+  folder <- withr::local_tempdir(.local_envir = frame)
+  file.copy(list.files(code, full.names = TRUE), folder, recursive = TRUE)
+  cat("\n", ..., file = file.path(folder, "model.R"), sep = "\n", append = TRUE)
+  folder
+}
+
+start <- function(base, ..., program = code) {
+  processx::process$new(
+    "Rscript", c(file.path(program, "train.R"), ...),
+    stdout = file.path(base, "stdout"), stderr = file.path(base, "stderr"),
+    env = c("current", SAGEMAKER_BASE_DIR = base)
+  )
+}
+
+#' Wait for the end of the program
+#'
+#' @return A list of `status` and the lines of `stdout`, `stderr` and `failure`.
+finish <- function(process, base) {
+  process$wait(limit * 1000)
+  on.exit(process$kill())
+  read <- function(name) {
+    path <- file.path(base, name)
+    if (file.exists(path)) readLines(path, encoding = "UTF-8") else character()
+  }
+  list(
+    status = process$get_exit_status(), stdout = read("stdout"), stderr = read("stderr"),
+    failure = read("output/failure")
+  )
+}
+
+train_in <- function(base, ..., program = code) {
+  finish(start(base, ..., program = program), base)
+}
+
+wait_for_line <- function(process, base, pattern) {
+  end <- Sys.time() + limit
+  while (Sys.time() < end && process$is_alive()) {
+    if (any(grepl(pattern, readLines(file.path(base, "stdout"), warn = FALSE)))) {
+      return(TRUE)
+    }
+    Sys.sleep(0.05)
+  }
+  FALSE
+}
+
+# Each step says that it begins, and takes a while.
+slow_steps <- "
+model_step <- local({
+  quick <- model_step
+  function(model) {
+    opt_ml$log_line('a step begins')
+    Sys.sleep(1)
+    quick(model)
+  }
+})"

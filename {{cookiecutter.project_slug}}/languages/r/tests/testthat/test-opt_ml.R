@@ -136,17 +136,34 @@ test_that("one host is the default, and rank follows the sorted names", {
   expect_identical(opt_ml$read_hosts()$current, "b")
 })
 
-test_that("several hosts are refused", {
+test_that("the rank follows the sorted names, whatever else the file says", {
+  # The groups are not sorted, and the names are not to be guessed (C35 to C38).
   local_opt_ml(
-    "input/config/resourceconfig.json" = '{"current_host": "algo-1", "hosts": ["algo-2", "algo-1"]}'
+    "input/config/resourceconfig.json" = '{
+      "current_host": "algo-2", "hosts": ["algo-2", "algo-10", "algo-1"],
+      "current_group_name": "b", "current_instance_type": "ml.m5.large", "topology": null,
+      "instance_groups": [
+        {"instance_group_name": "a", "instance_type": "ml.c5.large", "hosts": ["algo-2", "algo-1"]},
+        {"instance_group_name": "b", "instance_type": "ml.m5.large", "hosts": ["algo-10"]}
+      ], "network_interface_name": "eth7"}'
   )
-  expect_failure_sentence(
+  expect_identical(
     opt_ml$read_hosts(),
-    paste(
-      "This program trains on one host and the job has 2 (algo-1, algo-2):",
-      "set InstanceCount to 1 in training-job.json."
-    )
+    list(current = "algo-2", names = c("algo-1", "algo-10", "algo-2"), rank = 2L)
   )
+})
+
+test_that("several hosts share out the files that each has as a whole (C52)", {
+  base <- local_opt_ml(
+    "input/config/resourceconfig.json" = '{"current_host": "b", "hosts": ["b", "a"]}',
+    "input/config/inputdataconfig.json" = '{
+      "all": {"S3DistributionType": "FullyReplicated"},
+      "own": {"S3DistributionType": "ShardedByS3Key"}}',
+    "input/data/all/1.csv" = "1", "input/data/all/2.csv" = "1", "input/data/all/3.csv" = "1",
+    "input/data/own/1.csv" = "1", "input/data/own/2.csv" = "1"
+  )
+  channels <- quietly(opt_ml$read_channels(c("all", "own")))
+  expect_identical(lapply(channels, basename), list(all = "2.csv", own = c("1.csv", "2.csv")))
 })
 
 test_that("the files of each channel are found, and only data", {
@@ -159,14 +176,14 @@ test_that("the files of each channel are found, and only data", {
     "input/data/a/.hidden" = "1",
     "input/data/a/_SUCCESS" = "1",
     "input/data/a/_tmp/x.csv" = "1",
-    "input/data/b/x.csv" = "1",
+    "input/data/b/\u00fc.csv" = "1",
     "input/data/b-manifest" = "[]"
   )
   log <- capture.output(channels <- opt_ml$read_channels("a"))
   expect_identical(log, "Channels: a (3 files), b (1 file).")
   expect_identical(channels, list(
     a = file.path(base, "input/data/a", c("sub/B \u00fc.csv", "sub/empty.csv", "x.csv")),
-    b = file.path(base, "input/data/b/x.csv")
+    b = file.path(base, "input/data/b/\u00fc.csv")
   ))
 })
 
@@ -188,9 +205,16 @@ test_that("channels that can't be used are told by name", {
     opt_ml$read_channels("training"),
     'Channel "training" is missing: the job has only the channels train, validation.'
   )
-  expect_failure_sentence(opt_ml$read_channels("train"), paste0(
-    'Channel "train" is empty: there is no file under ', base, "/input/data/train."
-  ))
+  empty <- quietly(opt_ml$read_channels("train"))
+  sentence <- paste0(
+    'Channel "train" is empty: there is no file under ', base, "/input/data/train"
+  )
+  expect_failure_sentence(opt_ml$check_channels(list(empty)), paste0(sentence, "."))
+  expect_failure_sentence(
+    opt_ml$check_channels(list(empty, empty)), paste0(sentence, " on any host.")
+  )
+  other <- list(train = "a.csv", validation = "b.csv")
+  expect_no_error(opt_ml$check_channels(list(empty, other)))
   local_opt_ml("input/config/inputdataconfig.json" = "{}")
   expect_failure_sentence(
     opt_ml$read_channels("training"), 'Channel "training" is missing: the job has no channels.'
@@ -264,7 +288,7 @@ test_that("the first checkpoint is due at once, the next not before a second", {
   expect_true(opt_ml$checkpoint_due(checkpoints))
   checkpoint(checkpoints, 1)
   expect_false(opt_ml$checkpoint_due(checkpoints))
-  checkpoints$due_at <- checkpoints$due_at - 1
+  checkpoints$due_at <- opt_ml$seconds()
   expect_true(opt_ml$checkpoint_due(checkpoints))
 })
 
@@ -384,4 +408,23 @@ test_that("step lines have six digits and no locale", {
     opt_ml$log_step(12, c("a:b" = 0.3123456789, c = 1.2e-5, d = NaN, e = 3)),
     "^step=12 a:b=0.312346 c=1.2e-05 d=nan e=3$"
   )
+})
+
+# ---- Limits --------------------------------------------------------------------------------
+
+test_that("the processors are those of the container, in both versions of control groups", {
+  limit <- function(...) {
+    cgroup <- withr::local_tempdir()
+    write_files(cgroup, list(...))
+    opt_ml$cpu_limit(cgroup)
+  }
+  expect_identical(limit(cpu.max = "150000 100000\n"), 2)
+  expect_identical(limit(cpu.max = "max 100000\n"), Inf)
+  expect_identical(
+    limit("cpu/cpu.cfs_quota_us" = "50000\n", "cpu/cpu.cfs_period_us" = "100000\n"), 1
+  )
+  expect_identical(
+    limit("cpu/cpu.cfs_quota_us" = "-1\n", "cpu/cpu.cfs_period_us" = "100000\n"), Inf
+  )
+  expect_identical(limit(), Inf)
 })

@@ -1,9 +1,5 @@
 package training;
 
-import com.fasterxml.jackson.core.JsonParseException;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -38,6 +34,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -67,6 +64,7 @@ public final class OptMl {
   }
 
   private final Path root;
+  private boolean failed;
 
   OptMl(Path root) {
     this.root = root;
@@ -124,7 +122,7 @@ public final class OptMl {
       return text;
     }
     try {
-      return parse(text) instanceof String plain ? plain : text;
+      return Json.parse(text) instanceof String plain ? plain : text;
     } catch (IOException e) {
       return text; // A text that happens to begin with a quote.
     }
@@ -239,23 +237,7 @@ public final class OptMl {
 
   // ---- Hosts and channels -------------------------------------------------------------------
 
-  /**
-   * The hosts of a job in the order of their ranks, and the one that this is.
-   *
-   * @param names sorted, whatever the order in the file (C35, C36)
-   */
-  record Hosts(List<String> names, String current) {
-    /** Returns the place of this host among the names; 0 leads. */
-    int rank() {
-      return names.indexOf(current);
-    }
-  }
-
-  /**
-   * Returns the hosts of resourceconfig.json (C34).
-   *
-   * @throws TrainingFailure if there are several: see C97
-   */
+  /** Returns the hosts of resourceconfig.json (C34); without it, one. */
   Hosts readHosts() throws IOException {
     Map<String, Object> config =
         readConfig("resourceconfig.json", "a JSON object").orElse(Map.of());
@@ -263,24 +245,21 @@ public final class OptMl {
     List<String> names = config.get("hosts") instanceof List<?> hosts
         ? hosts.stream().map(String::valueOf).sorted().toList()
         : List.of(current);
-    if (names.size() > 1) {
-      throw new TrainingFailure(
-          "This program trains on one host and the job has %d (%s): set InstanceCount to 1 in "
-              .formatted(names.size(), String.join(", ", names))
-              + "training-job.json.");
-    }
     return new Hosts(names, current);
   }
 
   /**
    * Returns the files of each channel, sorted, by the channel's name (C32, C43).
    *
-   * <p>Skips what is no data: names that start with "." or "_", and folder markers.
+   * <p>Skips what is no data: names that start with "." or "_", and folder markers. Several hosts
+   * share out the files of a channel that each of them has as a whole, so that each row counts
+   * once (C52); one of them may have none.
    *
-   * @throws TrainingFailure for a required channel that is missing, an empty one, and Pipe mode
-   *     (C50)
+   * @throws TrainingFailure for a required channel that is missing, one that is empty on every
+   *     host, and Pipe mode (C50)
    */
-  Map<String, List<Path>> readChannels(List<String> required) throws IOException {
+  Map<String, List<Path>> readChannels(List<String> required, Cluster cluster)
+      throws IOException, InterruptedException {
     Path data = root.resolve("input").resolve("data");
     if (!Files.isDirectory(data.getParent())) {
       throw new TrainingFailure("%s does not exist: start with `make train`, or mount it."
@@ -304,24 +283,47 @@ public final class OptMl {
     Map<String, List<Path>> channels = new TreeMap<>();
     for (Map.Entry<String, Object> entry : listed.entrySet()) {
       String name = entry.getKey();
-      if (entry.getValue() instanceof Map<?, ?> settings
-          && "Pipe".equals(settings.get("TrainingInputMode"))) {
+      Map<?, ?> settings = entry.getValue() instanceof Map<?, ?> map ? map : Map.of();
+      if ("Pipe".equals(settings.get("TrainingInputMode"))) {
         throw new TrainingFailure(
             "Channel \"%s\" comes in Pipe mode, which this program can't read: ".formatted(name)
                 + "use FastFile in training-job.json, which streams as well.");
       }
       List<Path> files = dataFiles(data.resolve(name));
-      if (files.isEmpty()) {
-        throw new TrainingFailure("Channel \"%s\" is empty: there is no file under %s."
-            .formatted(name, data.resolve(name)));
-      }
-      channels.put(name, files);
+      channels.put(name, "FullyReplicated".equals(settings.get("S3DistributionType"))
+          ? share(files, cluster.hosts())
+          : files);
     }
+    refuseEmpty(channels, data, cluster);
     log(channels.entrySet().stream()
         .map(each -> "%s (%d file%s)".formatted(
             each.getKey(), each.getValue().size(), each.getValue().size() == 1 ? "" : "s"))
         .collect(Collectors.joining(", ", "Channels: ", channels.isEmpty() ? "none." : ".")));
     return channels;
+  }
+
+  /** Returns those of the files that are this host's: with three hosts every third. */
+  private static List<Path> share(List<Path> files, Hosts hosts) {
+    return IntStream.range(0, files.size())
+        .filter(i -> i % hosts.names().size() == hosts.rank())
+        .mapToObj(files::get)
+        .toList();
+  }
+
+  private static void refuseEmpty(Map<String, List<Path>> channels, Path data, Cluster cluster)
+      throws InterruptedException {
+    String empty = channels.keySet().stream()
+        .filter(name -> channels.get(name).isEmpty())
+        .collect(Collectors.joining("/"));
+    List<List<String>> everywhere = cluster.collect(empty).values().stream()
+        .map(names -> List.of(names.split("/")))
+        .toList();
+    for (String name : channels.keySet()) {
+      if (everywhere.stream().allMatch(names -> names.contains(name))) {
+        throw new TrainingFailure("Channel \"%s\" is empty: there is no file under %s%s.".formatted(
+            name, data.resolve(name), cluster.hosts().several() ? " on any host" : ""));
+      }
+    }
   }
 
   /** Returns the folders alone: the service puts {@code <channel>-manifest} beside them (C44). */
@@ -358,16 +360,19 @@ public final class OptMl {
   /** Returns the object in a file of input/config, nothing where there is no such file. */
   private Optional<Map<String, Object>> readConfig(String name, String what) throws IOException {
     Path path = configFile(name);
-    Object content;
+    String text;
     try {
-      content = parse(Files.readString(path));
+      text = Files.readString(path);
     } catch (NoSuchFileException e) {
       return Optional.empty();
-    } catch (JsonProcessingException e) {
-      throw new TrainingFailure("%s is not valid JSON: %s (line %d).".formatted(
-          path, e.getOriginalMessage(), e.getLocation().getLineNr()));
     } catch (CharacterCodingException e) {
       throw new TrainingFailure("%s is not valid JSON: it is not UTF-8.".formatted(path));
+    }
+    Object content;
+    try {
+      content = Json.parse(text);
+    } catch (IOException e) {
+      throw new TrainingFailure("%s is not valid JSON: %s.".formatted(path, e.getMessage()));
     }
     if (!(content instanceof Map<?, ?> object)) {
       throw new TrainingFailure("%s must be %s.".formatted(path, what));
@@ -375,16 +380,6 @@ public final class OptMl {
     Map<String, Object> settings = new LinkedHashMap<>();
     object.forEach((key, value) -> settings.put(String.valueOf(key), value));
     return Optional.of(settings);
-  }
-
-  private static Object parse(String json) throws IOException {
-    try (JsonParser parser = JSON.std.createParser(json)) {
-      Object content = JSON.std.anyFrom(parser);
-      if (parser.nextToken() != null) {
-        throw new JsonParseException(parser, "more text after the end");
-      }
-      return content;
-    }
   }
 
   // ---- Checkpoints and model ---------------------------------------------------------------
@@ -402,7 +397,7 @@ public final class OptMl {
    * @throws TrainingFailure if {@code save} wrote nothing: the service takes a job without a model
    *     for completed (C60)
    */
-  void saveModel(PathAction save, PathAction load, Map<String, Object> metadata)
+  synchronized void saveModel(PathAction save, PathAction load, Map<String, Object> metadata)
       throws Exception {
     Path folder = root.resolve("model");
     Path aside = folder.resolve(".saving");
@@ -420,8 +415,7 @@ public final class OptMl {
       }
       load.accept(aside);
       Path last = aside.resolve("metadata.json");
-      Files.writeString(
-          last, JSON.std.with(JSON.Feature.PRETTY_PRINT_OUTPUT).asString(metadata) + "\n");
+      Files.writeString(last, Json.format(metadata));
       files.remove(last);
       files.add(last);
       for (Path file : files) {
@@ -494,11 +488,20 @@ public final class OptMl {
     }
   }
 
+  /** Ends the process for this reason, from any thread; what is being saved is saved first. */
+  synchronized void endAtOnce(String sentence) {
+    if (!failed) {
+      writeFailure(sentence, "");
+    }
+    Runtime.getRuntime().halt(1);
+  }
+
   private static PrintStream utf8(FileDescriptor descriptor) {
     return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
   }
 
-  private int report(Throwable error) {
+  private synchronized int report(Throwable error) {
+    failed = true;
     if (error instanceof TrainingFailure failure) {
       writeFailure(failure.getMessage(), "");
       return failure.exitCode();

@@ -22,6 +22,18 @@ final class StopRequest {
     return received;
   }
 
+  /** Throws TrainingFailure if SIGTERM has come, before there is anything to save. */
+  void refuse() {
+    if (received) {
+      throw tooEarly();
+    }
+  }
+
+  static TrainingFailure tooEarly() {
+    return new TrainingFailure(
+        "Stopped by SIGTERM before the first step was done: there is no model to save.");
+  }
+
   private void onSigterm(Thread main) {
     if (!main.isAlive()) {
       return; // No signal: the JVM ends by itself.

@@ -6,12 +6,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Trains the model on one host of a SageMaker training job.
+ * Trains the model on the hosts of a SageMaker training job, each of which runs this program.
  *
  * <pre>java -jar training.jar [train] [--hyperparameter value ...]</pre>
  *
  * <p>The service starts the image with the word "train" (C1); everything else comes from files
- * under /opt/ml. The algorithm is in {@link Model}, the service's contract in {@link OptMl}.
+ * under /opt/ml. The algorithm is in {@link Model}, the service's contract in {@link OptMl}, what
+ * makes several hosts one in {@link Cluster}.
  */
 public final class Train {
   private Train() {}
@@ -25,7 +26,7 @@ public final class Train {
     Runtime.getRuntime().halt(exitCode);
   }
 
-  /** Reads, trains step by step, keeps checkpoints, saves the model. */
+  /** Reads the settings and meets the other hosts. */
   private static void train(OptMl optMl, StopRequest stop, List<String> arguments)
       throws Exception {
     if (arguments.contains("--help")) {
@@ -35,35 +36,60 @@ public final class Train {
     Map<String, String> overrides = OptMl.readArguments(arguments, Model.HYPERPARAMETERS);
     Map<String, Object> hyperparameters =
         optMl.readHyperparameters(Model.HYPERPARAMETERS, overrides);
-    optMl.readHosts();
-    Map<String, List<Path>> channels = optMl.readChannels(Model.REQUIRED_CHANNELS);
+    Hosts hosts = optMl.readHosts();
+    if (!SeveralHosts.class.isAssignableFrom(Model.class)) {
+      hosts.refuseSeveral();
+    }
+    Cluster cluster = Cluster.join(hosts, stop, optMl::endAtOnce);
+    try {
+      train(optMl, stop, hyperparameters, cluster);
+      cluster.leave();
+    } catch (Exception e) {
+      throw cluster.explained(e);
+    }
+  }
+
+  /** Reads the data, trains step by step, keeps checkpoints, saves the model. */
+  private static void train(
+      OptMl optMl, StopRequest stop, Map<String, Object> hyperparameters, Cluster cluster)
+      throws Exception {
+    Map<String, List<Path>> channels = optMl.readChannels(Model.REQUIRED_CHANNELS, cluster);
+    boolean leads = cluster.hosts().leads();
 
     Model model = new Model(hyperparameters);
+    cluster.admit(model);
     model.read(channels);
     Checkpoints checkpoints = optMl.checkpoints();
     checkpoints.resume(model::loadCheckpoint);
+    cluster.refuseOtherSteps(model.steps());
 
     Map<String, Double> metrics = Map.of();
-    while (!model.finished() && !stop.received()) {
+    boolean stopped = cluster.any(stop.received());
+    while (!model.finished() && !stopped) {
       model.step();
       metrics = model.metrics();
-      OptMl.logStep(model.steps(), metrics);
-      if (checkpoints.due()) {
-        checkpoints.save(model.steps(), model::saveCheckpoint);
+      if (leads) {
+        OptMl.logStep(model.steps(), metrics);
+        if (checkpoints.due()) {
+          checkpoints.save(model.steps(), model::saveCheckpoint);
+        }
       }
+      stopped = cluster.any(stop.received());
     }
 
-    if (model.steps() == 0 && stop.received()) {
-      throw new TrainingFailure(
-          "Stopped by SIGTERM before the first step was done: there is no model to save.");
+    if (model.steps() == 0 && stopped) {
+      throw StopRequest.tooEarly();
     }
-    checkpoints.save(model.steps(), model::saveCheckpoint);
+    cluster.refuseOtherModels(model);
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("hyperparameters", hyperparameters);
     metadata.put("metrics", metrics.isEmpty() ? model.metrics() : metrics);
     metadata.put("steps", model.steps());
     metadata.put("stopped", !model.finished());
     metadata.putAll(model.metadata());
-    optMl.saveModel(model::save, Model::load, metadata);
+    if (leads) {
+      checkpoints.save(model.steps(), model::saveCheckpoint);
+      optMl.saveModel(model::save, Model::load, metadata);
+    }
   }
 }

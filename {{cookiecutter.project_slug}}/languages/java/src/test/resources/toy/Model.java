@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Counts its steps: TrainTest puts it in place of the model of this repository. */
-public final class Model {
+public final class Model implements SeveralHosts {
   public static final List<Hyperparameter> HYPERPARAMETERS = List.of(
       Hyperparameter.ofInteger("count", 3, "steps", 1L, 1_000_000L),
       Hyperparameter.ofInteger("pause", 0, "milliseconds of a step", 0L, null),
@@ -17,6 +17,7 @@ public final class Model {
   private final long count;
   private final long pause;
   private final String trouble;
+  private Hosts hosts;
   private int steps;
 
   public Model(Map<String, Object> hyperparameters) {
@@ -25,8 +26,18 @@ public final class Model {
     trouble = (String) hyperparameters.get("trouble");
   }
 
+  @Override
+  public void join(Cluster cluster) {
+    hosts = cluster.hosts();
+  }
+
+  @Override
+  public long checksum() {
+    return trouble.equals("other model") ? hosts.rank() : steps;
+  }
+
   public void read(Map<String, List<Path>> channels) throws InterruptedException {
-    OptMl.log("Reading " + channels.get("training").get(0).getFileName() + ".");
+    OptMl.log("Reading " + channels.get("training").size() + " files.");
     if (trouble.equals("slow read")) {
       Thread.sleep(3000);
     }

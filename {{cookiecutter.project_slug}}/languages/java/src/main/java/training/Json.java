@@ -1,0 +1,104 @@
+package training;
+
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.lang.reflect.Array;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** JSON to and from maps, lists and plain values, whose order stays. */
+final class Json {
+  private Json() {}
+
+  /**
+   * Returns what a text says: a map, a list, a Boolean, null, or a string, as which numbers come.
+   *
+   * @throws IOException with what is wrong and the line
+   */
+  static Object parse(String text) throws IOException {
+    JsonReader reader = new JsonReader(new StringReader(text));
+    reader.setStrictness(Strictness.STRICT);
+    try {
+      Object value = read(reader);
+      reader.peek(); // Throws if more follows.
+      return value;
+    } catch (IOException e) {
+      // What Gson says of most mistakes is for programmers, and its columns are inexact.
+      throw new IOException(OptMl.firstLine(e)
+          .replaceFirst("^Use JsonReader.* to accept malformed JSON", "unexpected text")
+          .replaceFirst(" at line ([0-9]+) .*", " (line $1)"), e);
+    }
+  }
+
+  /** Returns the text of a map, list or array of such, numbers, Booleans; of others, toString. */
+  static String format(Object value) throws IOException {
+    StringWriter text = new StringWriter();
+    JsonWriter writer = new JsonWriter(text);
+    writer.setIndent("  ");
+    write(writer, value);
+    return text.append('\n').toString();
+  }
+
+  private static Object read(JsonReader reader) throws IOException {
+    switch (reader.peek()) {
+      case BEGIN_OBJECT:
+        Map<String, Object> object = new LinkedHashMap<>();
+        reader.beginObject();
+        while (reader.hasNext()) {
+          object.put(reader.nextName(), read(reader));
+        }
+        reader.endObject();
+        return object;
+      case BEGIN_ARRAY:
+        List<Object> array = new ArrayList<>();
+        reader.beginArray();
+        while (reader.hasNext()) {
+          array.add(read(reader));
+        }
+        reader.endArray();
+        return array;
+      case BOOLEAN:
+        return reader.nextBoolean();
+      case NULL:
+        reader.nextNull();
+        return null;
+      default:
+        return reader.nextString();
+    }
+  }
+
+  private static void write(JsonWriter writer, Object value) throws IOException {
+    if (value instanceof Map<?, ?> map) {
+      writer.beginObject();
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        writer.name(String.valueOf(entry.getKey()));
+        write(writer, entry.getValue());
+      }
+      writer.endObject();
+    } else if (value instanceof Iterable<?> values) {
+      writer.beginArray();
+      for (Object each : values) {
+        write(writer, each);
+      }
+      writer.endArray();
+    } else if (value != null && value.getClass().isArray()) {
+      writer.beginArray();
+      for (int i = 0; i < Array.getLength(value); i++) {
+        write(writer, Array.get(value, i));
+      }
+      writer.endArray();
+    } else if (value instanceof Number number && Double.isFinite(number.doubleValue())) {
+      writer.value(number);
+    } else if (value instanceof Boolean truth) {
+      writer.value(truth);
+    } else {
+      writer.value(value == null ? null : value.toString());
+    }
+  }
+}

@@ -1,0 +1,235 @@
+# Several hosts as one: a cluster of R's own `parallel`. Knows the engine, not the algorithm.
+#
+# The first host leads: it alone runs the loop of train.R, and what all hosts must do it calls by
+# parallel::clusterCall(cluster$nodes, ...), clusterApply() or clusterEvalQ(). A worker has sourced
+# the same files and answers until the leader is done. The two kinds of nodes below are written for
+# the documented back-end interface, ?parallel::sendData, and not with makePSOCKcluster(): so a
+# host that is awaited is named, one that fails says why itself, and one that is gone ends the
+# others. On one host the only node is this process, and there is no connection.
+#
+# train.R loads this file into an environment of its own.
+
+# Seconds that a host may be silent; the environment's HOST_TIMEOUT shortens them for a rehearsal.
+host_timeout <- 900
+port <- 11234L
+wait_logged_every <- 30 # seconds
+
+# ---- Nodes ---------------------------------------------------------------------------------
+
+#' This process as a node: it does what it was sent when it is asked for the answer
+#'
+#' So the leader does its own part while the others do theirs.
+this_process <- function() {
+  structure(list(inbox = new.env()), class = "this_process")
+}
+
+#' @noRd
+send_to_this_process <- function(node, data) {
+  node$inbox$message <- data
+}
+
+#' @noRd
+receive_from_this_process <- function(node) {
+  answer(node$inbox$message)
+}
+
+#' Another host as a node
+#'
+#' @param name The host's name.
+#' @param connection A socket.
+other_host <- function(name, connection) {
+  # A message that breaks off is told as silence.
+  socketTimeout(connection, host_timeout + 1)
+  structure(list(host = name, con = connection, inbox = new.env()), class = "other_host")
+}
+
+#' @noRd
+send_to_other_host <- function(node, data) {
+  force(data)
+  # Who can't be sent to is either gone or silent, which is seen as soon as an answer is awaited.
+  try(serialize(data, node$con, xdr = FALSE), silent = TRUE)
+}
+
+#' Wait for a host's message, and meanwhile watch those hosts that owe one too
+#'
+#' @param node The host.
+#' @return What it has sent. A host whose connection is closed, and silence for too long, are
+#'   failures.
+receive_from_other_host <- function(node) {
+  waiting <- start_waiting()
+  while (is.null(node$inbox$message)) {
+    silent <- Filter(function(each) is.null(each$inbox$message), others())
+    ready <- socketSelect(lapply(silent, function(each) each$con), timeout = 1)
+    for (each in silent[ready]) {
+      each$inbox$message <- tryCatch(
+        unserialize(each$con),
+        error = function(condition) {
+          waiting(each$host)
+          opt_ml$fail(as_subject(each$host), " is gone: the job can't go on without it.")
+        }
+      )
+    }
+    waiting(vapply(silent[!ready], function(each) each$host, ""))
+  }
+  message <- node$inbox$message
+  node$inbox$message <- NULL
+  message
+}
+
+for (kind in c("this_process", "other_host")) {
+  package <- asNamespace("parallel")
+  registerS3method("sendData", kind, get(paste0("send_to_", kind)), package)
+  registerS3method("recvData", kind, get(paste0("receive_from_", kind)), package)
+}
+
+# All hosts in the order of their rank; a worker knows the leader alone.
+nodes <- structure(list(this_process()), class = "cluster")
+
+#' @noRd
+others <- function() {
+  Filter(function(node) inherits(node, "other_host"), nodes)
+}
+
+#' Do what a message asks for
+#'
+#' @param message The leader's, as `parallel` makes it.
+#' @return The answer, as `parallel` wants it.
+answer <- function(message) {
+  value <- do.call(message$data$fun, message$data$args, quote = TRUE, envir = globalenv())
+  list(type = "VALUE", value = value, success = TRUE, tag = message$data$tag)
+}
+
+# ---- From the beginning to the end ---------------------------------------------------------
+
+#' Be one with the other hosts
+#'
+#' @param hosts What `read_hosts()` returned.
+#' @param able Whether the model can be trained on several hosts (C97).
+join <- function(hosts, able) {
+  if (length(hosts$names) == 1) {
+    return(invisible())
+  }
+  if (!able) {
+    opt_ml$fail(
+      "This program trains on one host and the job has ", length(hosts$names), " (",
+      toString(hosts$names), "): set InstanceCount to 1 in training-job.json."
+    )
+  }
+  leader <- hosts$names[1]
+  workers <- hosts$names[-1]
+  opt_ml$log_line(
+    "Hosts: ", leader, " (leader), ", toString(workers), "; this is ", hosts$current, "."
+  )
+  host_timeout <<- read_timeout()
+  joined <- if (hosts$rank == 0) {
+    c(list(this_process()), unname(welcome(workers)))
+  } else {
+    list(visit(leader, hosts$current))
+  }
+  nodes <<- structure(joined, class = "cluster")
+}
+
+#' As a worker, do what the leader asks for until it is done
+serve <- function() {
+  leader <- nodes[[1]]
+  while ((message <- receive_from_other_host(leader))$type != "DONE") {
+    send_to_other_host(leader, answer(message))
+  }
+}
+
+#' As the leader, let the workers go, once all have been there until now
+leave <- function() {
+  parallel::clusterEvalQ(nodes, NULL)
+  for (node in others()) send_to_other_host(node, list(type = "DONE"))
+}
+
+#' @noRd
+read_timeout <- function() {
+  text <- Sys.getenv("HOST_TIMEOUT", host_timeout)
+  if (!grepl("^[0-9]*[1-9][0-9]*$", text)) {
+    opt_ml$fail('HOST_TIMEOUT is "', text, '": it must be a number of seconds.')
+  }
+  as.integer(text)
+}
+
+#' As the leader, wait until all workers have come (C39)
+#'
+#' @param workers Their names.
+#' @return Their nodes, by name, in the same order.
+welcome <- function(workers) {
+  door <- serverSocket(port)
+  on.exit(close(door))
+  waiting <- start_waiting()
+  joined <- list()
+  while (length(missing <- setdiff(workers, names(joined))) > 0) {
+    if (socketSelect(list(door), timeout = 1)) {
+      visitor <- socketAccept(door, blocking = TRUE, open = "a+b", timeout = 5)
+      # Anything else than the name of a worker comes from a stranger.
+      name <- tryCatch(unserialize(visitor), error = function(condition) NULL)
+      if (is.character(name) && length(name) == 1 && name %in% missing) {
+        joined[[name]] <- other_host(name, visitor)
+        next
+      }
+      close(visitor)
+    }
+    waiting(missing)
+    opt_ml$fail_if_stopped()
+  }
+  joined[workers]
+}
+
+#' As a worker, come to the leader as soon as its name is known and it listens (C39)
+#'
+#' @param leader,current The leader's name and this host's.
+#' @return The leader as a node.
+visit <- function(leader, current) {
+  waiting <- start_waiting()
+  repeat {
+    connection <- tryCatch(
+      opt_ml$muffle_warnings(
+        socketConnection(leader, port, blocking = TRUE, open = "a+b", timeout = 5)
+      ),
+      error = function(condition) NULL
+    )
+    if (!is.null(connection)) break
+    waiting(leader)
+    opt_ml$fail_if_stopped()
+    Sys.sleep(0.5)
+  }
+  node <- other_host(leader, connection)
+  send_to_other_host(node, current)
+  node
+}
+
+# ---- Waiting -------------------------------------------------------------------------------
+
+#' Begin to wait for hosts
+#'
+#' @return A function of their names that says every half minute who is awaited, and fails when
+#'   the time is over.
+start_waiting <- function() {
+  start <- opt_ml$seconds()
+  logged <- 0
+  function(names) {
+    waited <- opt_ml$seconds() - start
+    if (length(names) > 0 && waited >= host_timeout) {
+      opt_ml$fail(
+        as_subject(names), " did not answer for ", host_timeout,
+        " s: it is gone, or slower than HOST_TIMEOUT allows."
+      )
+    }
+    if (length(names) > 0 && waited >= logged + wait_logged_every) {
+      logged <<- waited %/% wait_logged_every * wait_logged_every
+      opt_ml$log_line("Waiting for ", toString(names), " since ", logged, " s.")
+    }
+  }
+}
+
+#' @noRd
+as_subject <- function(names) {
+  last <- length(names)
+  if (last == 1) {
+    return(paste("Host", names))
+  }
+  sprintf("A host (%s or %s)", toString(names[-last]), names[last])
+}
