@@ -7,8 +7,11 @@ import itertools
 import json
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
+import time
+from pathlib import Path
 
 import pytest
 from support import oldest_python
@@ -16,10 +19,13 @@ from support import oldest_python
 PENGUINS = "penguins-python"
 
 # Writes down each call, one argument a line, and does for `run` what $RUN says. $output and $model
-# are the folders that the container would write to.
+# are the folders that the container would write to, $host its name on the job's network.
 ENGINE = r"""#!/bin/sh
-{ printf '%s\n' "$@"; echo; } >> "$CALLS"
+(IFS='
+'; printf '%s\n\n' "$*") >> "$CALLS"
 for argument in "$@"; do
+  [ "$previous" = --network-alias ] && host=$argument
+  previous=$argument
   # type=bind,"source=...",target=...
   source=${argument#*source=}; source=${source%,target=*}; source=${source%\"}
   case "$argument" in
@@ -29,6 +35,7 @@ for argument in "$@"; do
 done
 case "$1" in
   image) eval "$INSPECT" ;;
+  network) eval "$NETWORK" ;;
   run) if [ -t 0 ] || [ -t 1 ]; then echo "a terminal"; fi; eval "$RUN" ;;
   inspect) case "$*" in *Running*) echo true ;; *) echo "${OOM:-false}" ;; esac ;;
 esac
@@ -49,6 +56,7 @@ class Laptop:
             "CONTAINER_ENGINE": str(self.engine),
             "CALLS": str(self.calls_file),
             "INSPECT": "",
+            "NETWORK": "",
             "RUN": "",
         }
 
@@ -70,9 +78,12 @@ class Laptop:
             return []
         return [call.split("\n") for call in self.calls_file.read_text().rstrip().split("\n\n")]
 
+    def calls_of(self, word):
+        return [call for call in self.calls if call[0] == word]
+
     @property
     def run_call(self):
-        (call,) = [call for call in self.calls if call[0] == "run"]
+        (call,) = self.calls_of("run")
         return call
 
     @property
@@ -345,6 +356,235 @@ def test_lines_of_the_log_come_as_they_are_printed(laptop, tmp_path):
         assert process.stdout.readline() == "last\n"
 
 
+# ---- Several hosts ---------------------------------------------------------------------------
+
+
+def value_of(call, option):
+    """What stands behind an option of a call."""
+    return call[call.index(option) + 1]
+
+
+def by_host(calls):
+    return {value_of(call, "--network-alias"): call for call in calls}
+
+
+def test_several_hosts_share_a_network_and_the_checkpoints_alone(laptop):  # C66, C96
+    done = laptop.train("--hosts", "2", RUN='echo x > "$model/x"')
+    assert done.returncode == 0, done.stderr
+    runs = by_host(laptop.calls_of("run"))
+    assert list(sorted(runs)) == ["algo-1", "algo-2"]
+    seen = {host: mounts(call) for host, call in runs.items()}
+    job = laptop.job
+    for host, targets in seen.items():
+        for place in ("input/config", "model", "output"):
+            assert targets[f"/opt/ml/{place}"][0] == f"{job}/{host}/{place}"
+        assert targets["/opt/ml/checkpoints"][0] == f"{job}/checkpoints"
+        resources = json.loads((job / host / "input/config/resourceconfig.json").read_text())
+        assert resources["current_host"] == host
+        assert resources["hosts"] == resources["instance_groups"][0]["hosts"] == sorted(runs)
+    made, removed = laptop.calls_of("network")
+    assert made[:2] == ["network", "create"] and made[2].startswith(job.name)
+    assert {value_of(call, "--network") for call in runs.values()} == {made[-1]}
+    assert removed == ["network", "rm", made[-1]] == laptop.calls[-1]
+    assert len({call[2] for call in runs.values()}) == 2
+    assert {call[2] for call in laptop.calls_of("rm")} == {call[2] for call in runs.values()}
+
+
+def test_the_hosts_are_sorted_as_text(laptop):  # C35
+    done = laptop.train("--hosts", "11", "--print")
+    made, *runs = done.stdout.splitlines()
+    assert " network create " in made
+    names = [re.search(r"--network-alias (\S+)", line)[1] for line in runs]
+    assert names[:4] == ["algo-1", "algo-10", "algo-11", "algo-2"] and len(names) == 11
+    assert laptop.calls == []
+
+
+def test_a_sharded_channel_is_dealt_out_file_by_file(laptop):  # C52
+    for name in ("a.csv", "b/1.csv", "b/2.csv", "c.csv", "d.csv"):
+        file = laptop.repository / "data/training" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(name)
+    (laptop.repository / "data/training/penguins.csv").unlink()
+
+    def shard(request):
+        source = request["InputDataConfig"][0]["DataSource"]["S3DataSource"]
+        source["S3DataDistributionType"] = "ShardedByS3Key"
+
+    laptop.edit_job(shard)
+    assert laptop.train("--hosts", "3").returncode == 0
+    dealt = {}
+    for host, call in by_host(laptop.calls_of("run")).items():
+        folder, flags = mounts(call)["/opt/ml/input/data/training"]
+        files = [path for path in Path(folder).rglob("*") if path.is_file()]
+        dealt[host] = sorted(path.relative_to(folder).as_posix() for path in files)
+        assert all(path.read_text() == path.relative_to(folder).as_posix() for path in files)
+        assert flags == ["readonly"]
+        validation = f"{laptop.repository}/data/validation"
+        assert mounts(call)["/opt/ml/input/data/validation"][0] == validation
+    assert dealt == {
+        "algo-1": ["a.csv", "c.csv"],
+        "algo-2": ["b/1.csv", "d.csv"],
+        "algo-3": ["b/2.csv"],
+    }
+
+
+def test_the_merged_log_names_the_hosts_and_the_leaders_model_is_packed(laptop):  # C61, C94
+    run = """
+        echo "this is $host"
+        if [ $host = algo-1 ]; then
+          echo 'step=1 training:log_loss=0.5 validation:log_loss=0.6'
+          echo m > "$model/leader"
+        fi
+    """
+    done = laptop.train("--hosts", "2", RUN=run)
+    assert done.returncode == 0, done.stderr
+    log, report = done.stdout.split("\n\n")
+    for host in ("algo-1", "algo-2"):
+        assert f"{host} | this is {host}\n" in log + "\n"
+        assert f"{host} | (ended with exit code 0)" in log
+    assert report.startswith(
+        "Status: Completed\n"
+        "  algo-1: exit code: 0\n"
+        "  algo-2: exit code: 0\n"
+        "  training:log_loss = 0.5\n"
+    )
+    with tarfile.open(laptop.job / "model.tar.gz") as archive:
+        assert archive.getnames() == ["leader"]
+
+
+FAILING_PEER = """
+    if [ $host = algo-2 ]; then
+      echo 'No such target.' > "$output/failure"; touch "$CALLS.failed"; exit 1
+    fi
+    until [ -e "$CALLS.failed" ]; do sleep 0.05; done
+    echo 'Host algo-2 is gone.' > "$output/failure"; exit 1
+"""
+
+
+def test_a_job_with_a_failed_host_has_failed_for_that_hosts_reason(laptop):  # C57, C58, C98
+    done = laptop.train("--hosts", "2", RUN=FAILING_PEER)
+    assert done.returncode == 1
+    assert done.stdout.partition("\n\n")[2].startswith(
+        "Status: Failed\n"
+        "FailureReason: AlgorithmError: No such target., exit code: 1\n"
+        "  algo-1: AlgorithmError: Host algo-2 is gone., exit code: 1\n"
+        "  algo-2: AlgorithmError: No such target., exit code: 1\n"
+    )
+
+
+def test_one_host_that_fails_is_enough(laptop):  # C98
+    done = laptop.train("--hosts", "2", RUN="[ $host = algo-1 ]")
+    assert done.returncode == 1
+    assert "Status: Failed\n" in done.stdout
+    assert "\n  algo-1: exit code: 0\n" in done.stdout
+
+
+WAIT_FOR_KILL = """
+    until grep -q '^kill$' "$CALLS"; do sleep 0.05; done
+    [ $host = algo-2 ] && exit 137
+    echo 'Host algo-2 is gone.' > "$output/failure"; exit 1
+"""
+
+
+def test_kill_host_kills_that_host_alone(laptop):
+    done = laptop.train("--hosts", "2", "--kill-host", "algo-2:0.2", RUN=WAIT_FOR_KILL)
+    assert done.returncode == 1
+    (killed,) = laptop.calls_of("kill")
+    assert killed[1] == by_host(laptop.calls_of("run"))["algo-2"][2]
+    killed = "AlgorithmError: killed by --kill-host, exit code: 137"
+    assert f"FailureReason: {killed}\n" in done.stdout
+    assert "\n  algo-1: AlgorithmError: Host algo-2 is gone., exit code: 1\n" in done.stdout
+    assert f"\n  algo-2: {killed}\n" in done.stdout
+
+
+def test_a_stop_reaches_every_host(laptop):  # C5
+    until_stopped = (
+        'until [ "$(grep -c "^stop$" "$CALLS")" = 2 ]; do sleep 0.05; done; echo x > "$model/x"'
+    )
+    done = laptop.train("--hosts", "2", "--stop-after", "0.2", RUN=until_stopped)
+    assert done.returncode == 0, done.stdout
+    names = {call[2] for call in laptop.calls_of("run")}
+    assert {call[3] for call in laptop.calls_of("stop")} == names
+    assert "Status: Stopped (stopped after 0.2 s), exit code 0\n" in done.stdout
+
+
+def test_an_interruption_reaches_every_host_and_all_start_again(laptop):  # C67
+    run = """
+        if [ -e "$model/../started" ]; then
+          ls "$model" "$model/../../checkpoints"; echo x > "$model/$host"; exit
+        fi
+        touch "$model/../started" "$model/half" "$model/../../checkpoints/by-$host"
+        until [ "$(grep -c '^kill$' "$CALLS")" = 2 ]; do sleep 0.05; done; exit 137
+    """
+    done = laptop.train("--hosts", "2", "--interrupt-after", "1", RUN=run)
+    assert done.returncode == 0, done.stdout
+    again = done.stdout.split("Interrupted after 1 s")[1]
+    assert again.count("by-algo-1\n") == again.count("by-algo-2\n") == 2
+    assert len(laptop.calls_of("run")) == 4
+    with tarfile.open(laptop.job / "model.tar.gz") as archive:
+        assert archive.getnames() == ["algo-1"]
+
+
+def test_isolated_hosts_reach_each_other_alone(laptop):  # C100
+    laptop.train("--hosts", "2", "--no-network")
+    assert laptop.calls_of("network")[0][:3] == ["network", "create", "--internal"]
+    assert "none" not in itertools.chain(*laptop.calls_of("run"))
+
+
+def test_a_network_that_can_not_be_made_is_one_sentence(laptop):
+    refuse = "echo 'all pools are taken' >&2; exit 1"
+    done = laptop.train("--hosts", "2", NETWORK=refuse)
+    assert_one_sentence(done, f"{laptop.engine} could not make a network: all pools are taken")
+    assert laptop.calls_of("run") == []
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_stops_then_kills_and_leaves_nothing_behind(laptop, presses):
+    word = ["stop", "kill"][presses - 1]
+    run = f"""
+        echo started
+        until [ "$(grep -c '^{word}$' "$CALLS")" = 2 ]; do sleep 0.05; done
+        # The other host ends first: nothing may be removed before this one has ended.
+        for i in $([ $host = algo-1 ] && seq 20); do
+          grep -q '^rm$' "$CALLS" && exit 137
+          sleep 0.05
+        done
+        echo x > "$model/x"
+    """
+    process = subprocess.Popen(
+        [oldest_python(), "-B", "scripts/train_local.py", "--hosts", "2"],
+        cwd=laptop.repository,
+        env=laptop.environment | {"RUN": run},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    with process:
+        assert {process.stdout.readline() for _ in range(2)} == {
+            "algo-1 | started\n",
+            "algo-2 | started\n",
+        }
+        process.send_signal(signal.SIGINT)
+        if presses == 2:
+            while len(laptop.calls_of("stop")) < 2:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+        output = process.stdout.read()
+    assert process.returncode == 0, output
+    reason = ["stopped by Ctrl-C", "killed by Ctrl-C"][presses - 1]
+    assert f"Status: Stopped ({reason}), exit code 0" in output
+    removed = {call[2] for call in laptop.calls_of("rm")}
+    assert removed == {call[2] for call in laptop.calls_of("run")}
+    assert laptop.calls[-1][:2] == ["network", "rm"]
+
+
+def test_more_hosts_in_the_request_than_here_are_told(laptop):
+    laptop.edit_job(lambda request: request["ResourceConfig"].update(InstanceCount=3))
+    done = laptop.train()
+    assert done.stdout.startswith("InstanceCount is 3, and this run has one host: --hosts 3 starts")
+    assert len(laptop.calls_of("run")) == 1
+
+
 # ---- What the user can mend: one sentence ----------------------------------------------------
 
 
@@ -405,6 +645,13 @@ def test_a_channel_without_its_folder(laptop, options):
         ["--stop-after", "-1"],
         ["--stop-after", "1", "--interrupt-after", "1"],
         ["--print", "--no-container"],
+        ["--hosts", "0"],
+        ["--hosts", "two"],
+        ["--hosts", "2", "--no-container"],
+        ["--hosts", "2", "--shell"],
+        ["--kill-host", "algo-2:5"],
+        ["--hosts", "2", "--kill-host", "algo-2"],
+        ["--hosts", "2", "--kill-host", "algo-2:5", "--stop-after", "5"],
         ["--hyper", "a=b"],
         ["serve"],
     ],

@@ -97,6 +97,32 @@ def test_without_network_it_trains_too_c100(train_local):
     assert "Status: Completed" in done.stdout
 
 
+@pytest.mark.parametrize("flags", [(), ("--no-network",)], ids=["network", "isolated"])
+def test_several_hosts_train_one_model_c96_c100(engine, train_local, own_repository, flags):
+    done = train_local("--hosts", "2", *flags)
+    assert done.returncode == 0, done.stdout
+    assert "\nalgo-1 | step=1 training:log_loss=" in done.stdout
+    assert "\nalgo-2 | step=" not in done.stdout
+    assert "\nStatus: Completed\n  algo-1: exit code: 0\n  algo-2: exit code: 0\n" in done.stdout
+    assert re.search(r"\n  validation:accuracy = 0\.9\d+\n", done.stdout)
+    assert (run_folder(done.stdout, own_repository) / "model.tar.gz").exists()
+    assert_nothing_is_left(engine, run_folder(done.stdout, own_repository).name)
+
+
+def test_a_killed_host_fails_the_job_c98(engine, language, train_local, own_repository):
+    done = train_local("--hosts", "2", "--kill-host", "algo-2:30", *long(language))
+    assert done.returncode == 1
+    assert "Status: Failed\nFailureReason: AlgorithmError: killed by --kill-host" in done.stdout
+    assert "\n  algo-1: AlgorithmError: Host algo-2 is gone: the job can't go on" in done.stdout
+    assert_nothing_is_left(engine, run_folder(done.stdout, own_repository).name)
+
+
+def assert_nothing_is_left(engine, job):
+    for what in (["ps", "--all"], ["network", "ls"]):
+        listed = subprocess.run([engine, *what], check=True, capture_output=True, encoding="utf-8")
+        assert job not in listed.stdout
+
+
 def test_a_failure_shows_the_failure_reason_c58(train_local):
     done = train_local("--hyperparameter", "no_such=1")
     assert done.returncode == 1

@@ -1,6 +1,7 @@
 """What the image does in a job, from the start to the result. Clauses stand in the names."""
 
 import json
+import os
 import re
 import shutil
 
@@ -54,6 +55,21 @@ def test_it_trains_isolated_read_only_with_little_memory_c45_c72_c100(job):
     assert (job.model / "metadata.json").exists()
 
 
+def test_threads_follow_the_cpus_of_the_container_not_of_the_machine(job, language):
+    job.threads = ()
+    job.configure("hyperparameters", {STEPS[language]: "2"})
+    show = ("-e", "OMP_DISPLAY_AFFINITY=TRUE", "-e", "OMP_AFFINITY_FORMAT=team of %N")
+
+    def teams(cpus):
+        done = job.run("train", options=("--cpus", cpus, *show))
+        assert done.returncode == 0, done.stderr
+        return set(re.findall(r"^team of (\d+)$", done.stdout + done.stderr, re.MULTILINE))
+
+    assert teams("1") <= {"1"}
+    if language != "r" and os.cpu_count() > 1:  # R's reader takes half of the CPUs
+        assert "2" in teams("2"), "threads are not shown: this test says nothing"
+
+
 @pytest.mark.parametrize("encode", [str, json.dumps, " {} ".format])
 def test_hyperparameters_arrive_in_each_encoding_c30_c31(job, language, encode):
     given = {STEPS[language]: encode("2"), "sagemaker_program": '"x.py"'}
@@ -83,6 +99,48 @@ def test_help_lists_the_hyperparameters_and_serve_is_refused_c22(job, language):
         sentence = f'This image only trains: start it with "train" or nothing, not "{word}".\n'
         assert refused.stderr == sentence
     assert not list(job.model.iterdir())
+
+
+@pytest.fixture(scope="module")
+def ranges(repository):
+    """Hyperparameter → the ends of the range that tuning-job.json gives it, as texts."""
+    tuning = json.loads((repository / "tuning-job.json").read_text(encoding="utf-8"))
+    kinds = tuning["HyperParameterTuningJobConfig"]["ParameterRanges"].values()
+    found = [each for kind in kinds for each in kind]
+    return {each["Name"]: (each["MinValue"], each["MaxValue"]) for each in found}
+
+
+def test_what_is_tuned_lies_within_what_is_declared_c95(job, ranges):
+    declared = re.findall(
+        r"^  --(\w+) .*\n      (an integer|a number) from (\S+) to (\S+);",
+        job.run("--help").stdout,
+        re.MULTILINE,
+    )
+    bounds = {name: (kind, float(least), float(most)) for name, kind, least, most in declared}
+    assert len(ranges) >= 2
+    for name, ends in ranges.items():
+        kind, least, most = bounds[name]
+        number = int if kind == "an integer" else float
+        assert least <= number(ends[0]) < number(ends[1]) <= most, name
+
+
+@pytest.mark.parametrize("end", [0, 1], ids=["least", "most"])
+def test_a_tuning_jobs_training_prints_its_objective_c94_c95(job, repository, ranges, end):
+    tuning = json.loads((repository / "tuning-job.json").read_text(encoding="utf-8"))
+    request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
+    objective = tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    (regex,) = [
+        each["Regex"]
+        for each in request["AlgorithmSpecification"]["MetricDefinitions"]
+        if each["Name"] == objective["MetricName"]
+    ]
+    tuned = {name: ends[end] for name, ends in ranges.items()}
+    asked = {"_tuning_objective_metric": objective["MetricName"]}
+    job.configure("hyperparameters", request["HyperParameters"] | tuned | asked)
+    done = job.run("train")
+    assert done.returncode == 0, done.stderr
+    steps = re.findall("^step=.*$", done.stdout, re.MULTILINE)
+    assert steps and all(float(re.search(regex, step)[1]) > 0 for step in steps)
 
 
 def test_a_stop_in_mid_training_saves_checkpoint_and_model_c5_c6(job, language):
@@ -182,10 +240,6 @@ def broken_json(job):
     (job.folder / "input/config/hyperparameters.json").write_text("{")
 
 
-def several_hosts(job):
-    job.configure("resourceconfig", {"current_host": "b", "hosts": ["b", "a"]})
-
-
 def text_in_a_number(job):
     lines = job.training_file().read_text().splitlines()
     lines[6] = lines[6].rpartition(",")[0] + ",abc"
@@ -202,7 +256,6 @@ FAILURES = [
     (pipe_mode, 'Channel "training" comes in Pipe mode, which this program can\'t read: use FastF'),
     (unknown_hyperparameter, 'Unknown hyperparameter "no_such". Known are '),
     (broken_json, "/opt/ml/input/config/hyperparameters.json is not valid JSON: "),
-    (several_hosts, "This program trains on one host and the job has 2 (a, b): set InstanceCount"),
     (
         text_in_a_number,
         '/opt/ml/input/data/training/penguins.csv, line 7, column "is_gentoo": "abc" is not a num',

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Run the training job of training-job.json on this machine, as SageMaker would.
 
-    python3 scripts/train_local.py [--stop-after S | --interrupt-after S] [--no-network]
-                                   [--hyperparameter NAME=VALUE ...] [--print | --shell]
-                                   [--no-container]
+    python3 scripts/train_local.py [--hosts N] [--no-network] [--hyperparameter NAME=VALUE ...]
+                                   [--stop-after S | --interrupt-after S | --kill-host NAME:S]
+                                   [--print | --shell | --no-container]
 
-Builds the tree of /opt/ml under runs/JOB, starts the image with the word "train", shows its log,
-and reports what the service would: status, FailureReason, metrics, model.tar.gz, output.tar.gz.
-This is the one place that knows how the service starts a container. Clause numbers (C1, ...) are
-those of docs/contract.md of the template that made this repository.
+Builds the tree of /opt/ml under runs/JOB (training_job.py), starts the image with the word "train",
+shows its log, and reports what the service would: status, FailureReason, metrics, model.tar.gz,
+output.tar.gz. This is the one place that knows how the service starts a container. Clause numbers
+(C1, ...) are those of docs/contract.md of the template that made this repository.
 
 Needs Python 3.9 and docker, podman or finch (the environment's CONTAINER_ENGINE chooses one).
 Exit code: 0 for a job that completed or was stopped on purpose, 1 for a failed one, 2 for usage.
@@ -20,7 +20,6 @@ import argparse
 import contextlib
 import csv
 import io
-import json
 import os
 import re
 import secrets
@@ -32,28 +31,35 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Union
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from training_job import (
+    REPOSITORY,
+    Host,
+    Job,
+    LocalRunError,
+    channel_folder,
+    data_folder,
+    default_image,
+    empty_outputs,
+    host_names,
+    job_name,
+    new_job,
+    read_request,
+    write_tree,
+)
+
 ENGINES = ("docker", "podman", "finch")
-HOST = "algo-1"
 # Between SIGTERM and SIGKILL the service waits this long, in seconds (C5).
 GRACE = 120
+# What Ctrl-C, an editor or a closed terminal sends.
+INTERRUPTS = [
+    getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)
+]
 
-# Kinds of those members of the request that are no plain text.
-KINDS = {
-    "AlgorithmSpecification": dict,
-    "CheckpointConfig": dict,
-    "Environment": dict,
-    "HyperParameters": dict,
-    "InputDataConfig": list,
-    "OutputDataConfig": dict,
-    "ResourceConfig": dict,
-    "StoppingCondition": dict,
-}
+SPEAKING = threading.Lock()
 
 # What an engine prints for an image that can't start, and what is to be done (F1, F3, F4).
 START_FAULTS = {
@@ -68,212 +74,64 @@ START_FAULTS = {
 }
 
 
-class LocalRunError(Exception):
-    """What the user can mend, in one sentence."""
-
-
-@dataclass
-class Job:
-    """A run of the training job: its request, and its folder, which holds the tree of /opt/ml."""
-
-    request: dict
-    name: str
-    folder: Path
-    log: list[str] = field(default_factory=list)
-    stopped: str = ""  # why the run was stopped on purpose
-
-    @property
-    def channels(self) -> list[dict]:
-        return self.request.get("InputDataConfig", [])
-
-    @property
-    def checkpoint_path(self) -> str | None:
-        """The container's checkpoint folder, which exists only with a CheckpointConfig (C64)."""
-        if "CheckpointConfig" not in self.request:
-            return None
-        return self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that the platform sets (C74), and the request's own (C75)."""
-        image = self.request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
-        region = re.search(r"\.ecr\.([a-z0-9-]+)\.", image)
-        _, partition, _, _, account, *_ = (self.request.get("RoleArn", "") + ":::::").split(":")
-        return {
-            "TRAINING_JOB_NAME": self.name,
-            # The service writes the name in lower case here.
-            "TRAINING_JOB_ARN": f"arn:{partition}:sagemaker:{region[1] if region else ''}:{account}"
-            f":training-job/{self.name.lower()}",
-            **self.request.get("Environment", {}),
-        }
-
-
-# ---- The tree of /opt/ml -------------------------------------------------------------------
-
-
-def read_request(path: Path) -> dict:
-    """Return the CreateTrainingJob request that the file holds."""
-    try:
-        request = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LocalRunError(f"{path.name} can't be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise LocalRunError(f"{path.name} is not valid JSON: {error}.") from error
-    if not isinstance(request, dict):
-        raise LocalRunError(f"{path.name} must be one JSON object, a CreateTrainingJob request.")
-    for key, kind in KINDS.items():
-        if not isinstance(request.get(key, kind()), kind):
-            name = "a list" if kind is list else "an object"
-            raise LocalRunError(f"{path.name}: {key} must be {name}.")
-    for key in ("HyperParameters", "Environment"):
-        for name, value in request.get(key, {}).items():
-            if not isinstance(value, str):
-                text = json.dumps(json.dumps(value))
-                raise LocalRunError(f'{path.name}: {key} "{name}" must be text: {text}.')
-    return request
-
-
-def new_job(request: dict, runs: Path) -> Job:
-    """Return a job with a name that no other run has, and make its folder."""
-    while True:
-        name = job_name(request)
-        try:
-            (runs / name).mkdir(parents=True)
-        except FileExistsError:
-            time.sleep(0.1)
-            continue
-        return Job(request, name, runs / name)
-
-
-def job_name(request: dict) -> str:
-    """Return the request's job name with the time after it, which makes it unique."""
-    return f"{request.get('TrainingJobName', 'training')}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-
-def default_image(request: dict) -> str:
-    """Return the name of the image that `make build` makes."""
-    image = request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
-    name = re.split(r"[:@]", image.rpartition("/")[2])[0]
-    if not name:
-        raise LocalRunError("training-job.json names no TrainingImage: give one by --image.")
-    return f"{name}:local"
-
-
-def data_folder(channel: dict) -> Path:
-    """Return the folder of the repository that stands for the channel's place in S3."""
-    name = channel.get("ChannelName", "")
-    folder = REPOSITORY / "data" / name
-    if not name or not folder.is_dir():
-        raise LocalRunError(
-            f'Channel "{name}" of training-job.json needs its files in data/{name}: '
-            "make that folder, or take the channel out."
-        )
-    return folder
-
-
-def write_tree(job: Job) -> None:
-    """Make the folders and configuration files that a container finds at start (C25)."""
-    config = job.folder / "input" / "config"
-    config.mkdir(parents=True)
-    for channel in job.channels:
-        data_folder(channel)
-        (job.folder / "input" / "data" / channel["ChannelName"]).mkdir(parents=True)
-    empty_outputs(job)
-    if job.checkpoint_path:
-        (job.folder / "checkpoints").mkdir()
-    files = {
-        "hyperparameters.json": job.request.get("HyperParameters", {}),
-        "inputdataconfig.json": input_data_config(job.request),
-        "resourceconfig.json": resource_config(job.request, HOST, [HOST]),
-    }
-    for name, content in files.items():
-        (config / name).write_text(json.dumps(content), encoding="utf-8")
-
-
-def empty_outputs(job: Job) -> None:
-    """Make model/ and output/data empty, as a new container finds them (C25, C67)."""
-    for name in ("model", "output"):
-        shutil.rmtree(job.folder / name, ignore_errors=True)
-    (job.folder / "model").mkdir()
-    (job.folder / "output" / "data").mkdir(parents=True)
-
-
-def input_data_config(request: dict) -> dict:
-    """Return inputdataconfig.json as the service writes it (C32, C53)."""
-    default_mode = request.get("AlgorithmSpecification", {}).get("TrainingInputMode", "File")
-    config = {}
-    for channel in request.get("InputDataConfig", []):
-        source = channel.get("DataSource", {}).get("S3DataSource", {})
-        entry = {
-            "TrainingInputMode": channel.get("InputMode", default_mode),
-            "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-        }
-        if "ContentType" in channel:
-            entry["ContentType"] = channel["ContentType"]
-        config[channel["ChannelName"]] = entry
-    return config
-
-
-def resource_config(request: dict, current_host: str, hosts: list[str]) -> dict:
-    """Return resourceconfig.json in the shape of 2025 (C34, C38)."""
-    instance_type = request.get("ResourceConfig", {}).get("InstanceType", "local")
-    group = {
-        "instance_group_name": "homogeneousCluster",
-        "instance_type": instance_type,
-        "hosts": hosts,
-    }
-    return {
-        "current_group_name": "homogeneousCluster",
-        "current_host": current_host,
-        "current_instance_type": instance_type,
-        "hosts": hosts,
-        "instance_groups": [group],
-        "network_interface_name": "eth0",
-        "topology": None,
-    }
-
-
 # ---- Containers ----------------------------------------------------------------------------
 
 
 class Container:
-    """A container of the job's image: the engine's commands, and what became of it."""
+    """The container of a host: the engine's commands for it."""
 
-    def __init__(self, job: Job, engine: str, image: str, options: argparse.Namespace) -> None:
+    def __init__(self, job: Job, host: Host, engine: str, image: str, network: str = "") -> None:
         self.job = job
+        self.host = host
         self.engine = engine
         self.image = image
-        self.isolated = options.no_network
+        self.network = network
+        self.process: subprocess.Popen | None = None
         # Two checkouts of one repository may start a job in the same second.
-        self.name = f"{job.name}-{HOST}-{secrets.token_hex(3)}"
+        self.name = f"{job.name}-{host.name}-{secrets.token_hex(3)}"
 
     def run_command(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """Return the command that starts the image with /opt/ml as a job has it."""
         command = [self.engine, "run", "--name", self.name, *options]
-        if self.isolated:
-            command += ["--network", "none"]
+        if self.network:
+            command += ["--network", self.network]
+        if self.job.size > 1:
+            # The machine's own name is another one, as in the service (C39). Hosts that each had
+            # all the CPUs would wait for each other's threads most of the time.
+            command += ["--network-alias", self.host.name, "--cpus", "1"]
         for name, value in self.job.environment.items():
             command += ["--env", f"{name}={value}"]
-        folder = self.job.folder
-        # Not /opt/ml as a whole: the image's /opt/ml/code must stay visible (C24).
-        command += bind(folder / "input" / "config", "/opt/ml/input/config", "readonly")
-        for channel in self.job.channels:
-            target = f"/opt/ml/input/data/{channel['ChannelName']}"
-            command += bind(data_folder(channel), target, "readonly")
-        command += bind(folder / "model", "/opt/ml/model")
-        command += bind(folder / "output", "/opt/ml/output")
-        if self.job.checkpoint_path:
-            command += bind(folder / "checkpoints", self.job.checkpoint_path)
+        for mount in self.mounts().values():
+            command += mount
         if "podman" in Path(self.engine).name:
             # SELinux would hide the mounts; docker's packages leave it off.
             command += ["--security-opt", "label=disable"]
         return [*command, self.image, *arguments]
 
-    def start(self) -> subprocess.Popen:
+    def mounts(self) -> dict[str, list[str]]:
+        """Return the engine's option for each folder of /opt/ml, by its place in the container.
+
+        Not /opt/ml as a whole: the image's /opt/ml/code must stay visible (C24).
+        """
+        mounts = {}
+
+        def mount(source: Path, target: str, *flags: str) -> None:
+            mounts[target] = bind(source, target, *flags)
+
+        folder = self.host.folder
+        mount(folder / "input" / "config", "/opt/ml/input/config", "readonly")
+        for channel in self.job.channels:
+            source = channel_folder(self.job, self.host, channel)
+            mount(source, f"/opt/ml/input/data/{channel['ChannelName']}", "readonly")
+        mount(folder / "model", "/opt/ml/model")
+        mount(folder / "output", "/opt/ml/output")
+        if self.job.checkpoint_path:
+            mount(self.job.folder / "checkpoints", self.job.checkpoint_path)
+        return mounts
+
+    def start(self, words: Sequence[str] = ("train",), options: Sequence[str] = ()) -> None:
         """Start the image with the word "train", without a terminal (C1, C14)."""
-        self.process = start_process(self.run_command("train"))
-        return self.process
+        self.process = start_process(self.run_command(*words, options=options))
 
     def stop(self) -> None:
         """Do as StopTrainingJob does: SIGTERM, 120 s, SIGKILL (C5)."""
@@ -306,11 +164,15 @@ class Container:
         finally:
             self.own_folders()
 
-    def remove(self) -> str:
-        """Remove the container; return why it was killed where the engine knows."""
+    def remove(self) -> None:
+        """Remove the container; note why it was killed where the engine knows."""
         state = call(self.engine, "inspect", "--format", "{{.State.OOMKilled}}", self.name)
+        if state.stdout.strip() == "true":
+            self.host.killed_by = "the memory was full"
         call(self.engine, "rm", "--force", self.name)
-        return "the memory was full" if state.stdout.strip() == "true" else ""
+        while self.process and self.process.poll() is None:  # perhaps it was not made yet
+            time.sleep(0.2)
+            call(self.engine, "rm", "--force", self.name)
 
     def own_folders(self) -> None:
         """Give the job's folders to the user: the container wrote them as root (F32)."""
@@ -319,11 +181,14 @@ class Container:
         folder = self.job.folder
         if all(path.lstat().st_uid == os.geteuid() for path in folder.rglob("*")):
             return
-        command = [self.engine, "run", "--rm", "--user", "0", "--network", "none"]
-        command += [*bind(folder, "/run-folder"), "--entrypoint", "chown", self.image]
-        owner = f"{os.getuid()}:{os.getgid()}"
-        if call(*command, "-R", owner, "/run-folder").returncode != 0:
+        if not self.chown(f"{os.getuid()}:{os.getgid()}"):
             say(f"The files of {relative(folder)} belong to root: the image has no chown.")
+
+    def chown(self, owner: str) -> bool:
+        """Give the job's folders to another owner, which takes root; return whether it worked."""
+        command = [self.engine, "run", "--rm", "--user", "0", "--network", "none"]
+        command += [*bind(self.job.folder, "/run-folder"), "--entrypoint", "chown", self.image]
+        return call(*command, "-R", owner, "/run-folder").returncode == 0
 
 
 class HostProcess:
@@ -331,10 +196,11 @@ class HostProcess:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        (self.host,) = job.hosts
         self.command, self.directory = host_program()
         self.process: subprocess.Popen | None = None
 
-    def start(self) -> subprocess.Popen:
+    def start(self) -> None:
         """Start the program with SAGEMAKER_BASE_DIR in place of /opt/ml."""
         for channel in self.job.channels:
             link = self.job.folder / "input" / "data" / channel["ChannelName"]
@@ -345,7 +211,6 @@ class HostProcess:
         environment["SAGEMAKER_BASE_DIR"] = str(self.job.folder)
         command = [*self.command, "train"]
         self.process = start_process(command, cwd=self.directory, env=environment)
-        return self.process
 
     def stop(self) -> None:
         """Send SIGTERM, and SIGKILL to what is still there after the grace period."""
@@ -360,17 +225,42 @@ class HostProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def remove(self) -> str:
+    def remove(self) -> None:
         """End what is still there; nothing else remains."""
         if self.process and self.process.poll() is None:
             self.kill()
-        return ""
 
     def own_folders(self) -> None:
         """Nothing to do: the program ran as the user."""
 
 
 Runner = Union[Container, HostProcess]
+
+
+@contextlib.contextmanager
+def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
+    """Give the name of the network that the hosts reach each other by; afterwards it is gone.
+
+    With EnableNetworkIsolation they reach each other all the same, and nothing else (C100).
+    """
+    if job.size == 1:
+        yield "none" if isolated else ""
+        return
+    command = network_command(job, engine, isolated)
+    try:
+        made = call(*command)
+        if made.returncode != 0:
+            raise LocalRunError(f"{engine} could not make a network: {made.stderr.strip()}")
+        yield command[-1]
+    finally:
+        with uninterrupted():
+            call(engine, "network", "rm", command[-1])
+
+
+def network_command(job: Job, engine: str, isolated: bool) -> list[str]:
+    """Return the command that makes a network of the job's own."""
+    options = ["--internal"] if isolated else []
+    return [engine, "network", "create", *options, f"{job.name}-{secrets.token_hex(3)}"]
 
 
 def bind(source: Path, target: str, *flags: str) -> list[str]:
@@ -394,6 +284,16 @@ def find_engine() -> str:
         "There is no container engine: install docker, podman or finch, "
         "or train without one by --no-container."
     )
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Clean up to the end, however often Ctrl-C is pressed."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def require_image(engine: str, image: str) -> None:
@@ -490,92 +390,133 @@ def require_r_packages() -> None:
 # ---- Following a run -----------------------------------------------------------------------
 
 
-def follow(job: Job, runner: Runner, stop_after: float | None = None) -> int:
-    """Run to the end, showing the log as it comes, and return the exit code.
+def follow(job: Job, runners: list[Runner], *events: tuple[float, Callable[[], None]]) -> None:
+    """Run all hosts to their ends, showing their log as it comes.
 
-    After `stop_after` seconds, at the request's MaxRuntimeInSeconds, or at Ctrl-C, it is stopped
-    as the service stops a job; at the second Ctrl-C it is killed.
+    Each event is a number of seconds and what happens then. At the request's MaxRuntimeInSeconds
+    and at Ctrl-C the job is stopped as the service does it; at the second Ctrl-C it is killed.
     """
-    process = runner.start()
-
-    def stop(reason: str) -> None:
-        if not job.stopped:
-            job.stopped = reason
-            # In a thread, since the log goes on meanwhile.
-            threading.Thread(target=runner.stop, daemon=True).start()
-
+    # Counted only: an exception may come where it is lost, or break off what the first began.
+    presses: list[int] = []
+    before = {each: signal.signal(each, lambda *_: presses.append(1)) for each in INTERRUPTS}
+    ends = [threading.Event() for _ in runners]
+    for runner, ended in zip(runners, ends):
+        runner.start()
+        threading.Thread(target=read_log, args=[job, runner, ended], daemon=True).start()
     limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-    timers = [threading.Timer(limit, stop, [f"MaxRuntimeExceeded: {limit} s"])]
-    if stop_after is not None:
-        timers.append(threading.Timer(stop_after, stop, [f"stopped after {stop_after:g} s"]))
+    events += ((limit, lambda: stop(job, runners, f"MaxRuntimeExceeded: {limit} s")),)
+    timers = [threading.Timer(after, event) for after, event in events]
     for timer in timers:
         timer.daemon = True
         timer.start()
-    lines = io.TextIOWrapper(process.stdout, "utf-8", "replace", newline="\n")
-    while True:
-        try:
-            for line in lines:
-                job.log.append(line.rstrip("\r\n"))
-                say(job.log[-1])
-            code = process.wait()
-            break
-        except KeyboardInterrupt:
-            if job.stopped:
-                job.stopped = "killed by Ctrl-C"
-                runner.kill()
-            stop("stopped by Ctrl-C")
+    while not all(ended.wait(0.1) for ended in ends):
+        if presses:
+            presses.pop()
+            stop_or_kill(job, runners)
     for timer in timers:
         timer.cancel()
-    # A process that a signal ended has the code that a container would have.
-    return code if code >= 0 else 128 - code
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
-def interrupt(job: Job, runner: Runner, after: float) -> int | None:
-    """Run, kill it after so many seconds, and empty what a spot interruption loses (C67).
+def read_log(job: Job, runner: Runner, ended: threading.Event) -> None:
+    """Show a host's log to its end and note its exit code."""
+    host = runner.host
+    width = max(len(each.name) for each in job.hosts)
+    before = f"{host.name:{width}} | " if job.size > 1 else ""
+    try:
+        for line in io.TextIOWrapper(runner.process.stdout, "utf-8", "replace", newline="\n"):
+            host.log.append(line.rstrip("\r\n"))
+            job.log.append(host.log[-1])
+            say(before + host.log[-1])
+        code = runner.process.wait()
+        # A process that a signal ended has the code that a container would have.
+        host.code = code if code >= 0 else 128 - code
+        if before:
+            say(f"{before}(ended with exit code {host.code})")
+    finally:
+        ended.set()
 
-    Returns the exit code where the training ended earlier by itself, else None.
+
+def stop(job: Job, runners: list[Runner], reason: str) -> None:
+    """Stop all hosts as the service does, unless they are being stopped already."""
+    if not job.stopped:
+        job.stopped = reason
+        # In threads, since the log goes on meanwhile.
+        for runner in runners:
+            threading.Thread(target=runner.stop, daemon=True).start()
+
+
+def stop_or_kill(job: Job, runners: list[Runner]) -> None:
+    """Stop all hosts at the first Ctrl-C, kill them at the second."""
+    if job.stopped:
+        job.stopped = "killed by Ctrl-C"
+        kill(runners)
+    stop(job, runners, "stopped by Ctrl-C")
+
+
+def kill(runners: list[Runner]) -> None:
+    """End hosts without notice."""
+    for runner in runners:
+        runner.kill()
+
+
+def kill_host(job: Job, runners: list[Runner], name: str) -> None:
+    """End one host without notice, as a fault of its machine does."""
+    (runner,) = (each for each in runners if each.host.name == name)
+    if runner.host.code is None and not job.stopped:
+        runner.host.killed_by = "killed by --kill-host"
+        runner.kill()
+
+
+def interrupt(job: Job, runners: list[Runner], after: float) -> bool:
+    """Run, kill all hosts after so many seconds, and empty what a spot interruption loses (C67).
+
+    Returns whether it came to that: the training may have ended earlier.
     """
     killed = threading.Event()
 
-    def kill() -> None:
+    def kill_all() -> None:
         if not job.stopped:
             killed.set()
-            runner.kill()
+            kill(runners)
 
-    timer = threading.Timer(after, kill)
-    timer.daemon = True
-    timer.start()
-    code = follow(job, runner)
-    timer.cancel()
+    follow(job, runners, (after, kill_all))
     if job.stopped:
-        return code
+        return False
     if not killed.is_set():
         say(f"The training ended before the {after:g} s of --interrupt-after were over.")
-        return code
-    runner.remove()
-    runner.own_folders()
+        return False
+    for runner in runners:
+        runner.remove()
+    runners[0].own_folders()
     empty_outputs(job)
     say(f"Interrupted after {after:g} s; starting again with the checkpoints alone.")
-    return None
+    return True
 
 
 # ---- The report ----------------------------------------------------------------------------
 
 
-def report(job: Job, code: int, killed_by: str) -> bool:
+def report(job: Job) -> bool:
     """Print what the service would show of the ended job; return whether all is well."""
+    failed = sorted((host for host in job.hosts if host.code != 0), key=failed_at)
+    code = failed[0].code if failed else 0
     say("")
     if job.stopped:
         say(f"Status: Stopped ({job.stopped}), exit code {code}")
-        if code == 137 and not job.stopped.startswith("killed"):
+        if not job.stopped.startswith("killed") and any(host.code == 137 for host in failed):
             say(f"The program did not end within {GRACE} s of SIGTERM and was killed (C5, C6).")
     elif code == 0:
         say("Status: Completed")
     else:
         say("Status: Failed")
-        say(f"FailureReason: {failure_reason(job, code, killed_by)}")
+        say(f"FailureReason: {failure_reason(failed[0])}")
+    for host in job.hosts if job.size > 1 else ():
+        say(f"  {host.name}: {failure_reason(host) if host.code else 'exit code: 0'}")
     for name, value in last_metrics(job).items() if code == 0 else ():
         say(f"  {name} = {value or 'none: no line of the log matches its Regex'}")
+    # Of the host that leads: what others write beside it may clash in the service (C61).
     model = pack(job, "model", "model.tar.gz")
     if model:
         say(f"Model: {relative(model)}")
@@ -588,16 +529,24 @@ def report(job: Job, code: int, killed_by: str) -> bool:
     return code == 0
 
 
-def failure_reason(job: Job, code: int, killed_by: str) -> str:
-    """Return the FailureReason that the service would give (C57, C58)."""
-    failure = job.folder / "output" / "failure"
+def failed_at(host: Host) -> float:
+    """Return when a host failed, to order hosts by: the first is most likely the cause.
+
+    The service does not say whose reason it shows (C58). One that was killed left no file.
+    """
+    return host.failure.stat().st_mtime if host.failure.exists() else 0.0
+
+
+def failure_reason(host: Host) -> str:
+    """Return the FailureReason that the service would give for this host (C57, C58)."""
+    code = host.code
     try:
-        text = failure.read_text(encoding="utf-8", errors="replace")[:1024].strip()
+        text = host.failure.read_text(encoding="utf-8", errors="replace")[:1024].strip()
     except OSError:
         text = ""
     if text:
         return f"AlgorithmError: {text}, exit code: {code}"
-    tail = "\n".join(job.log[-5:])
+    tail = "\n".join(host.log[-5:])
     # A program with a wrong first line may end as if it had been started, with code 1.
     unstarted = re.search(r"exec format error|^exec \S+: |exec user process", tail, re.MULTILINE)
     if code in (125, 126, 127) or unstarted:
@@ -605,11 +554,11 @@ def failure_reason(job: Job, code: int, killed_by: str) -> str:
             if re.search(pattern, tail, re.IGNORECASE):
                 return f"ClientError: {cause}, exit code: {code}"
         # What the engine itself says comes before its hints.
-        said = [line for line in job.log if re.match(r"docker: |Error: ", line)] or job.log[-1:]
+        said = [line for line in host.log if re.match(r"docker: |Error: ", line)] or host.log[-1:]
         if said:
             return f"ClientError: {said[0]}, exit code: {code}"
     if code == 137:
-        cause = killed_by or "killed, perhaps since the memory was full"
+        cause = host.killed_by or "killed, perhaps since the memory was full"
         return f"AlgorithmError: {cause}, exit code: {code}"
     return f"AlgorithmError: the program wrote no /opt/ml/output/failure, exit code: {code}"
 
@@ -631,7 +580,7 @@ def last_metrics(job: Job) -> dict[str, str]:
 
 def pack(job: Job, folder: str, archive: str) -> Path | None:
     """Pack a folder as the service does, members relative to it; None where it is empty (C59)."""
-    source = job.folder / folder
+    source = job.hosts[0].folder / folder
     if not source.is_dir() or not any(source.iterdir()):
         return None
     if job.request.get("OutputDataConfig", {}).get("CompressionType") == "NONE":
@@ -648,8 +597,9 @@ def relative(path: Path) -> Path:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+    """Print a line at once, as a whole: several hosts speak."""
+    with SPEAKING:
+        print(line, flush=True)
 
 
 # ---- The command ---------------------------------------------------------------------------
@@ -660,9 +610,8 @@ def main(arguments: list[str] | None = None) -> int:
     # A log may hold characters that the console's encoding lacks.
     sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr.reconfigure(errors="backslashreplace")
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    for each in INTERRUPTS:
+        signal.signal(each, signal.default_int_handler)
     options = read_options(arguments)
     try:
         return run(options)
@@ -674,37 +623,63 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Build the tree, start the program, follow it, report."""
+    """Build the trees, start the program, follow it, report."""
     request = read_request(REPOSITORY / "training-job.json")
     request.setdefault("HyperParameters", {}).update(options.hyperparameter)
     runs = REPOSITORY / "runs"
     if options.no_container:
         job = new_job(request, runs)
-        runner: Runner = HostProcess(job)
-    else:
-        image = options.image or default_image(request)
-        engine = find_engine()
-        if options.print:
-            name = job_name(request)
-            container = Container(Job(request, name, runs / name), engine, image, options)
-            say(shlex.join(container.run_command("train")))
-            return 0
-        require_image(engine, image)
-        job = new_job(request, runs)
-        runner = Container(job, engine, image, options)
+        write_tree(job)
+        return run_job(job, [HostProcess(job)], options)
+    image = options.image or default_image(request)
+    engine = find_engine()
+    if options.print:
+        name = job_name(request)
+        print_commands(Job(request, name, runs / name, options.hosts), engine, image, options)
+        return 0
+    require_image(engine, image)
+    asked = request.get("ResourceConfig", {}).get("InstanceCount", 1)
+    if options.hosts == 1 and asked != 1:
+        # A laptop is no cluster: it takes the hosts that it is told to.
+        say(f"InstanceCount is {asked}, and this run has one host: --hosts {asked} starts as many.")
+    job = new_job(request, runs, options.hosts)
     write_tree(job)
-    if options.shell:
-        return runner.shell()
-    code = None
+    with network_of(job, engine, options.no_network) as network:
+        containers = [Container(job, host, engine, image, network) for host in job.hosts]
+        if options.shell:
+            return containers[0].shell()
+        return run_job(job, containers, options)
+
+
+def print_commands(job: Job, engine: str, image: str, options: argparse.Namespace) -> None:
+    """Print the engine's commands, one a line."""
+    network = "none" if options.no_network else ""
+    if job.size > 1:
+        command = network_command(job, engine, options.no_network)
+        say(shlex.join(command))
+        network = command[-1]
+    for host in job.hosts:
+        say(shlex.join(Container(job, host, engine, image, network).run_command("train")))
+
+
+def run_job(job: Job, runners: list[Runner], options: argparse.Namespace) -> int:
+    """Run the job as the options say, clean up, report; return the command's exit code."""
+    events = []
+    if options.stop_after is not None:
+        reason = f"stopped after {options.stop_after:g} s"
+        events.append((options.stop_after, lambda: stop(job, runners, reason)))
+    if options.kill_host:
+        name, after = options.kill_host
+        events.append((after, lambda: kill_host(job, runners, name)))
     try:
-        if options.interrupt_after is not None:
-            code = interrupt(job, runner, options.interrupt_after)
-        if code is None:
-            code = follow(job, runner, options.stop_after)
+        if options.interrupt_after is None or interrupt(job, runners, options.interrupt_after):
+            follow(job, runners, *events)
     finally:
-        killed_by = runner.remove()
-        runner.own_folders()
-    return 0 if report(job, code, killed_by) else 1
+        with uninterrupted():
+            for runner in runners:
+                runner.remove()
+            runners[0].own_folders()
+    return 0 if report(job) else 1
 
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
@@ -722,6 +697,13 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="set a hyperparameter for this run; may be given again",
     )
+    parser.add_argument(
+        "--hosts",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="run on N hosts, algo-1 to algo-N, each a container (default: 1)",
+    )
     ends = parser.add_mutually_exclusive_group()
     ends.add_argument(
         "--stop-after", type=seconds, metavar="S", help="stop the job after S seconds"
@@ -732,6 +714,12 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
         metavar="S",
         help="kill it after S seconds and start again, as a spot interruption does",
     )
+    ends.add_argument(
+        "--kill-host",
+        type=name_and_seconds,
+        metavar="NAME:S",
+        help="kill one host after S seconds, as a fault of its machine does",
+    )
     parser.add_argument("--no-network", action="store_true", help="as EnableNetworkIsolation does")
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument("--print", action="store_true", help="print the engine's command only")
@@ -739,7 +727,13 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
     kinds.add_argument(
         "--no-container", action="store_true", help="run the program on this machine itself"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.hosts > 1 and (options.shell or options.no_container):
+        parser.error("--hosts is for a run in containers: leave out --shell and --no-container")
+    if options.kill_host and options.kill_host[0] not in host_names(options.hosts):
+        known = ", ".join(host_names(options.hosts))
+        parser.error(f'--kill-host: there is no host "{options.kill_host[0]}", only {known}')
+    return options
 
 
 def name_and_value(text: str) -> tuple[str, str]:
@@ -748,6 +742,19 @@ def name_and_value(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise argparse.ArgumentTypeError(f'"{text}" must be NAME=VALUE')
     return name, value
+
+
+def name_and_seconds(text: str) -> tuple[str, float]:
+    """Split NAME:S."""
+    name, _, after = text.rpartition(":")
+    return name, seconds(after)
+
+
+def positive(text: str) -> int:
+    """Return a whole number, one or more."""
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text):
+        raise argparse.ArgumentTypeError(f'"{text}" must be a whole number from 1')
+    return int(text)
 
 
 def seconds(text: str) -> float:

@@ -1,0 +1,248 @@
+"""The job of training-job.json, and the trees of /opt/ml that its hosts find at their start.
+
+Clause numbers (C1, ...) are those of docs/contract.md of the template that made this repository.
+Needs Python 3.9.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Kinds of those members of the request that are no plain text.
+KINDS = {
+    "AlgorithmSpecification": dict,
+    "CheckpointConfig": dict,
+    "Environment": dict,
+    "HyperParameters": dict,
+    "InputDataConfig": list,
+    "OutputDataConfig": dict,
+    "ResourceConfig": dict,
+    "StoppingCondition": dict,
+}
+
+
+class LocalRunError(Exception):
+    """What the user can mend, in one sentence."""
+
+
+@dataclass
+class Host:
+    """A host of the job: its tree of /opt/ml, its log, its end."""
+
+    name: str
+    folder: Path
+    log: list[str] = field(default_factory=list)
+    code: int | None = None  # the exit code, once it has ended
+    killed_by: str = ""
+
+    @property
+    def failure(self) -> Path:
+        """The file in which the program says why it failed (C58)."""
+        return self.folder / "output" / "failure"
+
+
+@dataclass
+class Job:
+    """A run of the training job: its request, its hosts, the folder that holds their trees."""
+
+    request: dict
+    name: str
+    folder: Path
+    size: int = 1  # the number of hosts
+    log: list[str] = field(default_factory=list)
+    stopped: str = ""  # why the run was stopped on purpose
+
+    def __post_init__(self) -> None:
+        # One host alone needs no folder of its own.
+        self.hosts = [
+            Host(name, self.folder / name if self.size > 1 else self.folder)
+            for name in host_names(self.size)
+        ]
+
+    @property
+    def channels(self) -> list[dict]:
+        return self.request.get("InputDataConfig", [])
+
+    @property
+    def checkpoint_path(self) -> str | None:
+        """The container's checkpoint folder, which exists only with a CheckpointConfig (C64)."""
+        if "CheckpointConfig" not in self.request:
+            return None
+        return self.request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the platform sets (C74), and the request's own (C75)."""
+        image = self.request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
+        region = re.search(r"\.ecr\.([a-z0-9-]+)\.", image)
+        _, partition, _, _, account, *_ = (self.request.get("RoleArn", "") + ":::::").split(":")
+        return {
+            "TRAINING_JOB_NAME": self.name,
+            # The service writes the name in lower case here.
+            "TRAINING_JOB_ARN": f"arn:{partition}:sagemaker:{region[1] if region else ''}:{account}"
+            f":training-job/{self.name.lower()}",
+            **self.request.get("Environment", {}),
+        }
+
+
+def read_request(path: Path) -> dict:
+    """Return the CreateTrainingJob request that the file holds."""
+    try:
+        request = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LocalRunError(f"{path.name} can't be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise LocalRunError(f"{path.name} is not valid JSON: {error}.") from error
+    if not isinstance(request, dict):
+        raise LocalRunError(f"{path.name} must be one JSON object, a CreateTrainingJob request.")
+    for key, kind in KINDS.items():
+        if not isinstance(request.get(key, kind()), kind):
+            name = "a list" if kind is list else "an object"
+            raise LocalRunError(f"{path.name}: {key} must be {name}.")
+    for key in ("HyperParameters", "Environment"):
+        for name, value in request.get(key, {}).items():
+            if not isinstance(value, str):
+                text = json.dumps(json.dumps(value))
+                raise LocalRunError(f'{path.name}: {key} "{name}" must be text: {text}.')
+    return request
+
+
+def new_job(request: dict, runs: Path, size: int = 1) -> Job:
+    """Return a job with a name that no other run has, and make its folder."""
+    while True:
+        name = job_name(request)
+        try:
+            (runs / name).mkdir(parents=True)
+        except FileExistsError:
+            time.sleep(0.1)
+            continue
+        return Job(request, name, runs / name, size)
+
+
+def job_name(request: dict) -> str:
+    """Return the request's job name with the time after it, which makes it unique."""
+    return f"{request.get('TrainingJobName', 'training')}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def host_names(size: int) -> list[str]:
+    """Return the hosts' names, sorted as text, as the service does (C35): the first leads."""
+    return sorted(f"algo-{number}" for number in range(1, size + 1))
+
+
+def default_image(request: dict) -> str:
+    """Return the name of the image that `make build` makes."""
+    image = request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
+    name = re.split(r"[:@]", image.rpartition("/")[2])[0]
+    if not name:
+        raise LocalRunError("training-job.json names no TrainingImage: give one by --image.")
+    return f"{name}:local"
+
+
+def data_folder(channel: dict) -> Path:
+    """Return the folder of the repository that stands for the channel's place in S3."""
+    name = channel.get("ChannelName", "")
+    folder = REPOSITORY / "data" / name
+    if not name or not folder.is_dir():
+        raise LocalRunError(
+            f'Channel "{name}" of training-job.json needs its files in data/{name}: '
+            "make that folder, or take the channel out."
+        )
+    return folder
+
+
+def channel_folder(job: Job, host: Host, channel: dict) -> Path:
+    """Return what the host sees as the channel: the repository's folder, or a shard (C52)."""
+    source = channel.get("DataSource", {}).get("S3DataSource", {})
+    if job.size > 1 and source.get("S3DataDistributionType") == "ShardedByS3Key":
+        return host.folder / "input" / "data" / channel["ChannelName"]
+    return data_folder(channel)
+
+
+def write_tree(job: Job) -> None:
+    """Make the folders and configuration files that the containers find at start (C25)."""
+    for rank, host in enumerate(job.hosts):
+        config = host.folder / "input" / "config"
+        config.mkdir(parents=True)
+        for channel in job.channels:
+            data = host.folder / "input" / "data" / channel["ChannelName"]
+            data.mkdir(parents=True)
+            if channel_folder(job, host, channel) == data:
+                fill_shard(data_folder(channel), data, rank, job.size)
+        files = {
+            "hyperparameters.json": job.request.get("HyperParameters", {}),
+            "inputdataconfig.json": input_data_config(job.request),
+            "resourceconfig.json": resource_config(
+                job.request, host.name, [each.name for each in job.hosts]
+            ),
+        }
+        for name, content in files.items():
+            (config / name).write_text(json.dumps(content), encoding="utf-8")
+    empty_outputs(job)
+    if job.checkpoint_path:
+        # One for all hosts, as it is one place in S3 (C66).
+        (job.folder / "checkpoints").mkdir()
+
+
+def fill_shard(source: Path, target: Path, rank: int, size: int) -> None:
+    """Give a host its files of a channel: by turns, in the order of their names (C52)."""
+    files = (path for path in source.rglob("*") if path.is_file())
+    for file in sorted(files, key=Path.as_posix)[rank::size]:
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(file.resolve(), place)
+        except OSError:  # another file system, or a file of somebody else's
+            shutil.copy(file, place)
+
+
+def empty_outputs(job: Job) -> None:
+    """Make model/ and output/data empty, as a new container finds them (C25, C67)."""
+    for host in job.hosts:
+        for name in ("model", "output"):
+            shutil.rmtree(host.folder / name, ignore_errors=True)
+        (host.folder / "model").mkdir()
+        (host.folder / "output" / "data").mkdir(parents=True)
+
+
+def input_data_config(request: dict) -> dict:
+    """Return inputdataconfig.json as the service writes it (C32, C53)."""
+    default_mode = request.get("AlgorithmSpecification", {}).get("TrainingInputMode", "File")
+    config = {}
+    for channel in request.get("InputDataConfig", []):
+        source = channel.get("DataSource", {}).get("S3DataSource", {})
+        entry = {
+            "TrainingInputMode": channel.get("InputMode", default_mode),
+            "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        }
+        if "ContentType" in channel:
+            entry["ContentType"] = channel["ContentType"]
+        config[channel["ChannelName"]] = entry
+    return config
+
+
+def resource_config(request: dict, current_host: str, hosts: list[str]) -> dict:
+    """Return resourceconfig.json in the shape of 2025 (C34, C38)."""
+    instance_type = request.get("ResourceConfig", {}).get("InstanceType", "local")
+    group = {
+        "instance_group_name": "homogeneousCluster",
+        "instance_type": instance_type,
+        "hosts": hosts,
+    }
+    return {
+        "current_group_name": "homogeneousCluster",
+        "current_host": current_host,
+        "current_instance_type": instance_type,
+        "hosts": hosts,
+        "instance_groups": [group],
+        "network_interface_name": "eth0",
+        "topology": None,
+    }
