@@ -5,6 +5,7 @@ channels, and does all in one blocking fit. What is touched is what the README c
 """
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -64,6 +65,10 @@ def own_repository(bake, language, make):
     for path in (OWN / language).iterdir():
         if path.suffix in (".py", ".R", ".java"):
             shutil.copy(path, repository / CODE[language])
+    shutil.copy(OWN / language / "settings.ini", repository / "contract")
+    if language == "java":
+        # The reader of the model that was replaced: it needs FastCSV.
+        (repository / CODE[language] / "Table.java").unlink()
     replace_dependencies(language, repository)
     replace_job(language, repository)
     shutil.rmtree(repository / "data")
@@ -85,9 +90,10 @@ def job(engine, own_repository, tmp_path):
 
 
 def test_it_trains_and_passes_all_that_is_shipped(own_repository, make):
-    output = make(own_repository, "train", "test", "check").stdout
+    output = make(own_repository, "train", "test", "check", "contract").stdout
     assert "\nStatus: Completed\n  training:rmse = " in output
     assert "\n  holdout:rmse = " in output
+    assert re.search(r"\b\d+ passed, 5 skipped in ", output), output[-2000:]
 
 
 def test_a_job_leaves_the_other_model_and_nothing_of_the_first(job):
@@ -135,6 +141,15 @@ def test_a_killed_fit_starts_anew_and_a_finished_one_does_not_c67(job, language)
     assert "Resuming from checkpoint-00000001, after step 1." in again.stdout
     assert BEGINS[language] not in again.stdout
     assert job.metadata() == metadata
+
+
+def test_a_model_that_does_not_say_that_it_can_is_refused_on_several_hosts_c97(job):
+    job.configure("resourceconfig", {"current_host": "b", "hosts": ["b", "a"]})
+    done = job.run("train")
+    assert done.returncode == 1
+    sentence = "This program trains on one host and the job has 2 (a, b): set InstanceCount to 1"
+    assert done.stderr.startswith(sentence)
+    assert job.failure_file.read_text(encoding="utf-8") == done.stderr
 
 
 def test_a_failure_that_the_model_raises_is_one_sentence_c58(job):

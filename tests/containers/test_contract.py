@@ -1,0 +1,86 @@
+"""The contract tests that are shipped: right images pass, each test finds the fault it is for."""
+
+import os
+import re
+import subprocess
+import sys
+import uuid
+
+import pytest
+from wrong_images import WRONG
+
+
+def test_the_right_image_passes_all(repository, make):
+    output = make(repository, "contract").stdout
+    assert re.search(r"\b\d+ passed in ", output), output
+
+
+def test_one_clause_alone_can_be_tested(repository, make):
+    output = make(repository, "contract", "ARGS=-k c4_").stdout
+    assert re.search(r"\b1 passed in ", output), output
+
+
+@pytest.fixture(scope="module")
+def tested(bake, make):
+    """A Python repository, built; its tests give up soon, since they are to fail."""
+    repository = bake("python", project_slug="contract-python")
+    settings = repository / "contract/settings.ini"
+    text = settings.read_text(encoding="utf-8")
+    text = text.replace("\nrun = 120\nstop = 120\n", "\nrun = 15\nstop = 3\n")
+    assert "stop = 3" in text
+    settings.write_text(text, encoding="utf-8")
+    make(repository, "build")
+    return repository
+
+
+def contract(repository, image, name, folder):
+    """Run the tests whose names have a part; return pytest's exit code and output."""
+    command = [sys.executable, "-B", "-m", "pytest", "contract", f"--image={image}"]
+    command += ["-k", f"test_{name}", "--basetemp", folder / "contract"]
+    # What this pytest tells its workers is not for that one, nor are its plugins.
+    environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def right(tested, engine):
+    """The name of its image as the engine has it."""
+    command = [engine, "image", "inspect", "--format", "{{index .RepoTags 0}}"]
+    command += [f"{tested.name}:local"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    WRONG,
+    ids=[f"{number}-{row[0]}" for number, row in enumerate(WRONG)],
+)
+def test_a_wrong_image_fails_its_test(name, lines, words, tested, right, engine, tmp_path):
+    image = f"wrong-{uuid.uuid4().hex[:12]}:local"
+    base, options = ("scratch", ["--platform", "linux/arm64"]) if name == "c82_" else (right, [])
+    build = [engine, "build", *options, "--tag", image, "-"]
+    dockerfile = f"FROM {base}\n{lines}\n"
+    # The old builder of docker 20 takes no --platform.
+    environment = os.environ | {"DOCKER_BUILDKIT": "1"}
+    done = subprocess.run(build, input=dockerfile, text=True, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    try:
+        code, output = contract(tested, image, name, tmp_path)
+    finally:
+        subprocess.run([engine, "image", "rm", "--force", image], capture_output=True)
+    assert code == 1, output
+    assert re.search(rf"^FAILED .*::test_{name}", output, re.MULTILINE), output
+    # The sentence comes first: below the test's name there is nothing before it.
+    sentence = re.search(r"^_+ test_\S+ _+\n(.*)", output, re.MULTILINE)[1]
+    assert words in sentence, output
+
+
+def test_each_test_has_a_wrong_image(tested):
+    command = [sys.executable, "-B", "-m", "pytest", "contract", "--collect-only", "-q"]
+    listed = subprocess.run(command, cwd=tested, capture_output=True, text=True).stdout
+    tests = set(re.findall(r"::(test_\w+)", listed))
+    assert len(tests) > 50
+    for test in tests:
+        assert any(test.startswith(f"test_{name}") for name, _, _ in WRONG), test

@@ -1,0 +1,150 @@
+"""How the service starts a container, and how it ends one."""
+
+import pytest
+import train_local
+from service import SETTINGS, Job, hyperparameters, must
+
+SHELLS = {"sh", "bash", "dash", "ash"}
+INITS = {"tini", "tini-static", "docker-init"}
+
+
+def name_of(word):
+    """Return the program that a word of ENTRYPOINT names, without its folder."""
+    return word.rpartition("/")[2]
+
+
+def as_arguments(section):
+    """Return the hyperparameters of a section of settings.ini as words."""
+    return [word for name in SETTINGS[section] for word in (f"--{name}", SETTINGS[section][name])]
+
+
+def test_c1_the_word_train_starts_a_training(ordinary):
+    """C1: the service runs `docker run IMAGE train`, and exit code 0 is a completed job."""
+    must(
+        ordinary.code == 0,
+        'Started as SageMaker starts it, with the word "train", the image fails: every job will.',
+        ordinary,
+    )
+
+
+def test_c2_nothing_is_left_to_cmd(config):
+    """C2: the word "train" takes the place of CMD."""
+    must(
+        config.get("Cmd") in (None, [], ["train"]),
+        f'SageMaker puts the word "train" in the place of CMD {config.get("Cmd")}: it never runs, '
+        "and its words never arrive. What the program needs belongs into ENTRYPOINT.",
+    )
+
+
+def test_c4_entrypoint_is_in_exec_form(config):
+    """C4: in shell form /bin/sh is the process that is started, and swallows "train"."""
+    entrypoint = config.get("Entrypoint") or []
+    must(
+        not (len(entrypoint) == 3 and name_of(entrypoint[0]) in SHELLS and entrypoint[1] == "-c"),
+        f"ENTRYPOINT {entrypoint} is a shell: it takes the words and the signals of SageMaker "
+        'instead of your program. Write it as a list: ["program", "argument"].',
+    )
+
+
+@pytest.fixture(scope="module")
+def stopped(image, tmp_path_factory):
+    """A long run that was stopped as StopTrainingJob does while it trained."""
+    job = Job(image, tmp_path_factory.mktemp("stopped"))
+    job.configure("hyperparameters", hyperparameters("long"))
+    run = job.start()
+    must(
+        run.trains(),
+        "The [long] run of settings.ini ended before it could be stopped, or its log has no line "
+        "that matches `training`: mend settings.ini.",
+        run,
+    )
+    run.stop()
+    yield run.end()
+    job.close()
+
+
+def test_c5_c6_sigterm_ends_the_training_in_time(stopped):
+    """C5, C6: a job is stopped by SIGTERM to the first process, and after 120 s by SIGKILL."""
+    must(
+        stopped.code != 137,
+        f"SIGTERM did not end the training within {train_local.GRACE} s: when a job is stopped or "
+        "hits its time limit, SageMaker kills it after 120 s, and the model is lost. "
+        "The program must be the first process (no shell before it, or `exec`) and handle SIGTERM.",
+        stopped,
+    )
+
+
+def test_c5_a_stopped_training_leaves_what_it_learned(stopped):
+    """C5: what is in /opt/ml/model when the container ends is uploaded, of a stopped job too."""
+    must(
+        stopped.model_files() or any(stopped.job.checkpoints.iterdir()),
+        "After SIGTERM there is neither a model nor a checkpoint: whoever stops a job, or hits its "
+        "time limit, has paid for nothing. Save the model before the program ends.",
+        stopped,
+    )
+
+
+def test_c7_no_init_stands_before_the_program(config):
+    """C7: AWS's guide forbids tini as entry point."""
+    entrypoint = config.get("Entrypoint") or [""]
+    must(
+        name_of(entrypoint[0]) not in INITS,
+        f"ENTRYPOINT begins with {entrypoint[0]}: AWS's guide rules it out for SageMaker, since it "
+        '"gets confused by the `train` and `serve` arguments". Name the program itself.',
+    )
+
+
+def test_c8_without_any_word_it_trains_too(job, config):
+    """C8: with ContainerEntrypoint alone no "train" comes; nor in the SDK's local mode (C112)."""
+    program, *words = config.get("Entrypoint") or ["train"]
+    run = job.run(words, ["--entrypoint", program])
+    must(
+        run.completed,
+        "Without a word the image does not train: a job with ContainerEntrypoint, and the local "
+        "mode of AWS's SDK, fail.",
+        run,
+    )
+
+
+def test_c9_arguments_take_the_place_of_train(job):
+    """C9: with ContainerArguments the program gets those words alone."""
+    run = job.run(as_arguments("wrong"))
+    must(
+        run.code not in (0, 137) and any(name in "".join(run.log) for name in SETTINGS["wrong"]),
+        f"{' '.join(as_arguments('wrong'))} is not refused: ContainerArguments do not reach the "
+        "program, and a job trains with other settings than those that were asked for.",
+        run,
+    )
+
+
+def test_c10_entrypoint_and_arguments_together_train(job, config):
+    """C10: with both the service runs `docker run --entrypoint E IMAGE ARGUMENTS`."""
+    program, *words = config.get("Entrypoint") or ["train"]
+    words += as_arguments("short")
+    run = job.run(words, ["--entrypoint", program])
+    must(
+        run.completed,
+        "With the words `--name value` in place of `train` the image does not train: a job with "
+        "ContainerEntrypoint and ContainerArguments fails.",
+        run,
+    )
+
+
+def test_c14_it_needs_no_terminal(ordinary):
+    """C14: there is no terminal, and nothing comes from stdin."""
+    must(
+        ordinary.code == 0 and not ordinary.find(r"(?i)not a (tty|terminal)|inappropriate ioctl"),
+        "The program asks for a terminal: on SageMaker there is none, and the job fails.",
+        ordinary,
+    )
+
+
+def test_c22_serve_is_refused(job):
+    """C22: an endpoint starts the image with "serve"."""
+    run = job.run(["serve"])
+    must(
+        run.code not in (0, 137) and run.find("serve") and not run.model_files(),
+        'Started with "serve" the image does not refuse: an endpoint that is made of it by mistake '
+        "would train, or hang until its health check gives up. (If it serves, remove this test.)",
+        run,
+    )
