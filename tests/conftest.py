@@ -1,11 +1,19 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 from support import LANGUAGES, TEMPLATE
+
+# Those that need a container engine.
+pytest_plugins = ["engines"]
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
