@@ -1,0 +1,551 @@
+"""scripts/submit_job.py, follow_job.py and aws.py, part by part; tests/cloud runs them whole."""
+
+import argparse
+import copy
+import importlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from unittest import mock
+
+import pytest
+from botocore.session import get_session
+
+ROLE = "arn:aws:iam::123456789012:role/penguins"
+IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'}"
+
+
+@pytest.fixture(scope="module")
+def scripts(bake):
+    """A repository's scripts as modules."""
+    folder = bake("python") / "scripts"
+    # tests/cloud has an aws of its own; and no cache may be left where other tests look.
+    with (
+        mock.patch.dict(sys.modules),
+        mock.patch.object(sys, "path", [str(folder), *sys.path]),
+        mock.patch.object(sys, "dont_write_bytecode", True),
+    ):
+        names = ("aws", "train_local", "check_repository", "follow_job", "submit_job")
+        for name in names:
+            sys.modules.pop(name, None)
+        modules = {name: importlib.import_module(name) for name in names}
+    return argparse.Namespace(**modules)
+
+
+@pytest.fixture(scope="module")
+def submit_job(scripts):
+    return scripts.submit_job
+
+
+@pytest.fixture
+def request_(bake):
+    """A request that could be sent."""
+    text = (bake("python") / "training-job.json").read_text(encoding="utf-8")
+    request = json.loads(text.replace("-111122223333", "-bucket")) | {"RoleArn": ROLE}
+    request["AlgorithmSpecification"]["TrainingImage"] = IMAGE
+    return request
+
+
+@pytest.fixture
+def tuning(bake):
+    return json.loads((bake("python") / "tuning-job.json").read_text(encoding="utf-8"))
+
+
+# ---- The request ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("longest", [63, 32])
+@pytest.mark.parametrize("base", ["p", "penguin-training", 70 * "a", 12 * "a" + "-" + 60 * "b"])
+def test_a_name_is_valid_and_unlike_all_others(submit_job, base, longest):
+    names = {submit_job.unique_name(base, longest) for _ in range(20)}
+    assert len(names) > 1
+    for name in names:
+        assert re.fullmatch(rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{longest - 1}}}", name)
+        assert name[0] == base[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "No image was pushed from here yet: run `make push` first."),
+        ("{", "pushed-image.json can't be read: run `make push` again."),
+        ("[]", "pushed-image.json can't be read: run `make push` again."),
+        ('{"image": "penguins:local", "tag": "x"}', "penguins:local in pushed-image.json is no"),
+        ('{"image": "docker.io/penguins@sha256:00", "tag": "x"}', "docker.io/penguins"),
+    ],
+)
+def test_what_push_has_not_written_c84(submit_job, tmp_path, content, sentence):
+    if content is not None:
+        (tmp_path / "pushed-image.json").write_text(content)
+    with pytest.raises(submit_job.AwsError, match=re.escape(sentence)):
+        submit_job.read_pushed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+        "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+    ],
+)
+def test_an_image_of_each_partition_has_its_region(submit_job, tmp_path, host):
+    image = f"{host}/team/penguins@sha256:{64 * 'a'}"
+    (tmp_path / "pushed-image.json").write_text(json.dumps({"image": image, "tag": "1"}))
+    assert submit_job.read_pushed(tmp_path) == (image, "1")
+    assert submit_job.IMAGE.fullmatch(image)["region"] == host.split(".")[3]
+    assert submit_job.IMAGE.fullmatch(image)["repository"] == "team/penguins"
+
+
+def test_the_bucket_takes_the_placeholders_place_only(submit_job):
+    request = {
+        "A": "s3://penguins-111122223333/x/",
+        "B": ["s3://penguins-111122223333"],
+        "C": "s3://mine/penguins-111122223333/",
+        "Tags": [{"Key": "account", "Value": "111122223333"}],
+    }
+    assert submit_job.set_bucket(request, "team") == request | {
+        "A": "s3://team/x/",
+        "B": ["s3://team"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, "At most 1 instance-hours: 1 x ml.m5.large for up to 3600 s."),
+        (
+            {"StoppingCondition": {}},
+            "At most 24 instance-hours: 1 x ml.m5.large for up to 86400 s.",
+        ),
+        (
+            {"EnableManagedSpotTraining": True},
+            "At most 1 instance-hours: 1 x ml.m5.large for up to 3600 s, at the spot price.",
+        ),
+        (
+            {
+                "ResourceConfig": {
+                    "InstanceGroups": [
+                        {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
+                        {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1},
+                    ],
+                    "KeepAlivePeriodInSeconds": 1800,
+                }
+            },
+            "At most 4.5 instance-hours: 2 x ml.c5.xlarge and 1 x ml.g5.xlarge for up to 5400 s.",
+        ),
+    ],
+)
+def test_the_upper_bound_counts_all_hosts_and_seconds_c104_c106(submit_job, request_, change, line):
+    assert submit_job.cost(request_ | change, 1) == line
+
+
+@pytest.fixture
+def make_aws(scripts):
+    """Function: operation → its answer, or the code of an error → an aws CLI that gives it."""
+
+    class Fake(scripts.aws.Aws):
+        def __init__(self, answers):
+            super().__init__("us-east-1")
+            self.answers = answers
+
+        def call(self, service, operation, *_):
+            answer = self.answers.get(operation, {})
+            if isinstance(answer, str):
+                raise scripts.aws.AwsError(answer, answer)
+            return copy.deepcopy(answer)
+
+        def run(self, *_):
+            return json.dumps(self.answers.get("run"))
+
+    return Fake
+
+
+@pytest.fixture
+def options(submit_job, monkeypatch):
+    """Function: words of the command line → the options."""
+    for variable in ("SAGEMAKER_ROLE", "SAGEMAKER_BUCKET", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+    return lambda *words: submit_job.read_options(words)
+
+
+OUTPUTS = [
+    {"OutputKey": "ExecutionRoleArn", "OutputValue": f"{ROLE}-of-the-stack"},
+    {"OutputKey": "BucketName", "OutputValue": "stack"},
+]
+
+
+def test_role_and_bucket_come_from_the_nearest_place(
+    submit_job, make_aws, options, request_, bake, monkeypatch
+):
+    """Flag, variable, file, stack."""
+    text = (bake("python") / "training-job.json").read_text(encoding="utf-8")
+    aws = make_aws({"describe-stacks": {"Stacks": [{"Outputs": OUTPUTS}]}})
+
+    def found(request, *words):
+        filled = submit_job.fill_in(request, options(*words), aws, "penguins")
+        (bucket,) = set(re.findall(r"s3://([^/]*)", json.dumps(filled)))
+        return filled["RoleArn"].removeprefix(ROLE), bucket
+
+    assert found(json.loads(text)) == ("-of-the-stack", "stack")
+    assert found(request_) == ("", "penguins-python-bucket")
+    monkeypatch.setenv("SAGEMAKER_ROLE", f"{ROLE}-of-the-variable")
+    monkeypatch.setenv("SAGEMAKER_BUCKET", "variable")
+    assert found(json.loads(text)) == ("-of-the-variable", "variable")
+    flags = ("--role", f"{ROLE}-of-the-flag", "--bucket", "flag")
+    assert found(json.loads(text), *flags) == ("-of-the-flag", "flag")
+
+
+def test_the_same_data_have_one_place_and_others_another(
+    submit_job, request_, tmp_path, monkeypatch
+):
+    def places():
+        return list(submit_job.uploads(copy.deepcopy(request_), "penguins"))
+
+    for channel in ("training", "validation"):
+        (tmp_path / "data" / channel).mkdir(parents=True)
+        (tmp_path / "data" / channel / "penguins.csv").write_text("a,b\n")
+    monkeypatch.setattr(submit_job, "REPOSITORY", tmp_path)
+    before = places()
+    assert before == places()
+    assert all(
+        place.startswith("s3://penguins-python-bucket/penguins/uploads/") for place in before
+    )
+    # As many bytes, and as old: `aws s3 sync` alone would not see it.
+    file = tmp_path / "data" / "training" / "penguins.csv"
+    status = file.stat()
+    file.write_text("b,a\n")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    after = places()
+    assert before[0] != after[0] and before[1] == after[1]
+    file.rename(file.with_name("others.csv"))
+    assert places()[0] not in (before[0], after[0])
+    file.with_name("others.csv").unlink()
+    with pytest.raises(submit_job.AwsError, match="data/training is empty"):
+        places()
+
+
+def test_a_job_has_its_own_checkpoints_or_those_of_the_job_it_resumes_c64(
+    submit_job, make_aws, options, request_
+):
+    place = request_["CheckpointConfig"]["S3Uri"]
+    earlier = {"TrainingJobStatus": "Failed", "CheckpointConfig": {"S3Uri": f"{place}earlier/"}}
+    resume = options("--resume", "earlier")
+    request = copy.deepcopy(request_)
+    submit_job.set_checkpoints(request, options(), make_aws({}))
+    # With a last slash, or the job penguins-1 would find what is of penguins-12.
+    assert request["CheckpointConfig"]["S3Uri"] == f"{place}{request_['TrainingJobName']}/"
+    submit_job.set_checkpoints(request, resume, make_aws({"describe-training-job": earlier}))
+    assert request["CheckpointConfig"]["S3Uri"] == f"{place}earlier/"
+    running = earlier | {"TrainingJobStatus": "InProgress"}
+    with pytest.raises(submit_job.AwsError, match="earlier still runs"):
+        submit_job.set_checkpoints(request, resume, make_aws({"describe-training-job": running}))
+    without = {"TrainingJobStatus": "Failed"}
+    with pytest.raises(submit_job.AwsError, match="need a CheckpointConfig"):
+        submit_job.set_checkpoints(request, resume, make_aws({"describe-training-job": without}))
+
+
+@pytest.mark.parametrize(
+    ("code", "tag", "line"),
+    [
+        (0, "1a2b3c", ""),
+        (0, "4d5e6f", "The tree has changed since the push: the job runs what was pushed"),
+        (1, "", "Not checked: whether the tree has changed since the push."),
+    ],
+)
+def test_it_says_whether_the_tree_has_changed(submit_job, monkeypatch, capsys, code, tag, line):
+    done = argparse.Namespace(returncode=code, stdout=f"{tag}\n")
+    monkeypatch.setattr(submit_job, "call", lambda *words: done)
+    submit_job.compare_trees("1a2b3c")
+    assert capsys.readouterr().err.startswith(line)
+    assert bool(line) == bool(tag != "1a2b3c")
+
+
+def test_the_job_runs_where_the_image_lies_c84(submit_job, monkeypatch, capsys, options):
+    options()
+    submit_job.compare_regions("eu-west-1", None)
+    submit_job.compare_regions("eu-west-1", "eu-west-1")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    submit_job.compare_regions("eu-west-1", None)
+    assert "not in AWS_REGION" in capsys.readouterr().err
+
+
+def test_what_aws_knows_of_role_and_image_c86_f16(submit_job, make_aws, request_, capsys):
+    trust = {"Role": {"AssumeRolePolicyDocument": {"Principal": "sagemaker.amazonaws.com"}}}
+    there = {
+        "get-role": trust,
+        "get-bucket-location": {"LocationConstraint": None},
+        "list-objects-v2": {"Contents": [{}]},
+    }
+
+    def found(answers, account="123456789012"):
+        return list(submit_job.questions(make_aws(there | answers), account, request_, {}))
+
+    assert found({}) == []
+    assert found({"get-role": {"Role": {"AssumeRolePolicyDocument": {}}}}) == [
+        "SageMaker may not assume the role penguins: its trust policy must name it."
+    ]
+    assert found({"get-role": "NoSuchEntity"})[0].startswith("There is no role penguins in the")
+    assert "is of the account 123456789012, and you are in 2" in found({}, "2")[0]
+    assert "is in ECR no more" in found({"describe-images": "RepositoryNotFoundException"})[0]
+    (line,) = found({"get-bucket-location": {"LocationConstraint": "EU"}})
+    assert "lies in eu-west-1, and the job runs in us-east-1 (C54)" in line
+    assert len(found({"list-objects-v2": {}})) == 2
+    assert capsys.readouterr().err == ""
+    operations = ("get-role", "describe-images", "get-bucket-location", "list-objects-v2")
+    assert found({operation: "AccessDenied" for operation in operations}) == []
+    assert capsys.readouterr().err.count("Not checked: ") == 5
+
+
+def test_a_quota_is_named_with_the_command_that_asks_for_more(scripts, make_aws):
+    quota = "ml.m5.large for spot training job usage"
+    message = (
+        f"The account-level service limit '{quota}' is 1 Instances, with current utilization of 1 "
+        "Instances and a request delta of 2 Instances. Please use AWS Service Quotas."
+    )
+    error = scripts.aws.AwsError("x", "ResourceLimitExceeded", message)
+    more = "request-service-quota-increase --service-code sagemaker --quota-code"
+    known = scripts.submit_job.explain_quota(make_aws({"run": "L-1"}), error)
+    assert f'Your account has not enough of the quota "{quota}".' in known
+    assert f"{more} L-1 --desired-value 3 --region us-east-1\n" in known
+    unknown = scripts.submit_job.explain_quota(make_aws({}), error)
+    assert f'{more} "$(aws service-quotas list-aws-default-service-quotas ' in unknown
+    # It is one that a shell can read.
+    (command,) = re.findall("^  (aws .*)$", unknown, re.MULTILINE)
+    script = f"""aws() {{ printf '%s\\n' "$@"; }}; {command}"""
+    words = subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout
+    assert f"Quotas[?QuotaName=='{quota}'].QuotaCode | [0]" in words.splitlines()
+    # What has no quota in it is shown as it is.
+    other = scripts.aws.AwsError("y", "ResourceLimitExceeded", "too many tags")
+    assert scripts.submit_job.explain_quota(make_aws({}), other) == "y"
+
+
+# ---- What SageMaker would refuse -----------------------------------------------------------
+
+
+def test_what_is_right_has_no_problem(submit_job, request_, tuning):
+    assert list(submit_job.problems(request_)) == []
+    whole = submit_job.tuning_job(request_, tuning)
+    assert list(submit_job.tuning_problems(whole)) == []
+
+
+def put(request, path, value):
+    *parents, last = path.split(".")
+    for each in parents:
+        request = request.setdefault(each, {})
+    request[last] = value
+
+
+SPOT = {"EnableManagedSpotTraining": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"TrainingJobName": "a_b"}, "TrainingJobName may hold letters, digits"),
+        ({"RoleArn": "penguins"}, 'RoleArn: "penguins" is no ARN of a role'),
+        ({"HyperParameters.rounds": 2501 * "1"}, 'the hyperparameter "rounds" is longer'),
+        ({"HyperParameters": {f"h{i}": "1" for i in range(101)}}, "more than 100 hyperparam"),
+        ({"AlgorithmSpecification.ContainerArguments": []}, "ContainerArguments must have 1 to"),
+        ({"AlgorithmSpecification.ContainerArguments": [257 * "a"]}, "at most 256 char"),
+        ({"AlgorithmSpecification.ContainerEntrypoint": 101 * ["a"]}, "ContainerEntrypoint must"),
+        (
+            {"AlgorithmSpecification.MetricDefinitions": [{"Name": "m", "Regex": "m=(.*"}]},
+            'the Regex of "m" does not compile',
+        ),
+        (
+            {"AlgorithmSpecification.MetricDefinitions": 41 * [{"Name": "m", "Regex": "m=(.)"}]},
+            "MetricDefinitions may be 40 at most",
+        ),
+        ({"InputDataConfig": [{"ChannelName": "a b"}]}, 'refuses the channel name "a b"'),
+        ({"InputDataConfig": 21 * [{"ChannelName": "a"}]}, "more than 20 channels"),
+        ({"Environment": {"1": "a"}}, 'Environment: "1" must be a name'),
+        ({"Environment": {"A": 513 * "a"}}, "at most 512 characters"),
+        ({"Environment": {f"A{i}": "" for i in range(101)}}, "100 variables at most"),
+        ({"OutputDataConfig.S3OutputPath": "s3:/bucket/x"}, '"s3:/bucket/x" is no place'),
+        ({"CheckpointConfig.S3Uri": "s3://"}, '"s3://" is no place in S3'),
+        ({"VpcConfig": {"Subnets": [], "SecurityGroupIds": ["sg-1"]}}, "1 to 16 Subnets"),
+        ({"Tags": [{"Key": "aws:a", "Value": ""}]}, "none beginning with"),
+        ({"Tags": 2 * [{"Key": "a", "Value": ""}]}, "each Key once"),
+        ({"ResourceConfig.InstanceType": "m5.large"}, 'InstanceType: "m5.large" is none'),
+        ({"ResourceConfig.InstanceCount": 0}, "InstanceCount must be 1 or more"),
+        ({"ResourceConfig.VolumeSizeInGB": 0}, "VolumeSizeInGB must be 1 or more"),
+        ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "MaxRuntimeInSeconds must be 1 to"),
+        ({"StoppingCondition.MaxWaitTimeInSeconds": 7200}, "is for spot jobs only"),
+        (SPOT, "MaxWaitTimeInSeconds of a spot job (None) must be at least"),
+        (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "(3599) must be at least"),
+        (SPOT | {"CheckpointConfig": None}, "A spot job needs a CheckpointConfig"),
+        (SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60}, "goes with neither spot nor"),
+    ],
+)
+def test_what_sagemaker_would_refuse_is_a_sentence(submit_job, request_, changes, sentence):
+    for path, value in changes.items():
+        if value is None:
+            del request_[path]
+        else:
+            put(request_, path, value)
+    found = list(submit_job.problems(request_))
+    assert any(sentence in each for each in found), found
+    assert all(each.endswith(".") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"MinValue": "x"}, 'The range of "max_depth" must be two numbers'),
+        ({"MinValue": "2.5"}, 'The range of "max_depth" must be two numbers'),
+        ({"MinValue": "9"}, 'The range of "max_depth" must have a MinValue below its MaxValue'),
+        ({"MinValue": "0", "ScalingType": "Logarithmic"}, "must be above 0 to be Logarithmic"),
+        ({"Name": "rounds"}, "each hyperparameter once"),
+    ],
+)
+def test_a_range_that_can_not_be_is_a_sentence_c95(submit_job, request_, tuning, change, sentence):
+    config = tuning["HyperParameterTuningJobConfig"]
+    config["ParameterRanges"]["IntegerParameterRanges"][0].update(change)
+    whole = submit_job.tuning_job(request_, tuning)
+    (found,) = submit_job.tuning_problems(whole)
+    assert sentence in found
+
+
+def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(submit_job, request_, tuning):
+    config = tuning["HyperParameterTuningJobConfig"]
+    config["HyperParameterTuningJobObjective"]["MetricName"] = "loss"
+    config["ResourceLimits"]["MaxParallelTrainingJobs"] = 11
+    tuning["HyperParameterTuningJobName"] = "a_b"
+    request_["HyperParameters"] |= {f"h{i}": "1" for i in range(95)}
+    request_["Environment"] = {f"A{i}": "" for i in range(49)}
+    found = "\n".join(submit_job.tuning_problems(submit_job.tuning_job(request_, tuning)))
+    assert 'The objective "loss" of tuning-job.json must be one of the metrics' in found
+    assert "must be MaxParallelTrainingJobs or more." in found
+    assert "HyperParameterTuningJobName may hold letters, digits" in found
+    assert "99 hyperparameters at most" in found
+    assert "48 variables at most" in found
+    request_["AlgorithmSpecification"]["ContainerArguments"] = ["train"]
+    with pytest.raises(submit_job.AwsError, match="A tuning job takes no ContainerArguments"):
+        submit_job.tuning_job(request_, tuning)
+
+
+def test_a_tuning_job_takes_all_of_a_training_job_that_the_api_lets_it(submit_job):
+    model = get_session().get_service_model("sagemaker")
+    definition = model.shape_for("HyperParameterTrainingJobDefinition").members
+    training = model.operation_model("CreateTrainingJob").input_shape.members
+    # Checkpoints are left out on purpose: the training jobs would share them.
+    assert set(submit_job.DEFINITION) == set(definition) & set(training) - {"CheckpointConfig"}
+
+
+# ---- The aws CLI ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stderr", "code", "sentence"),
+    [
+        ("Unable to locate credentials. You can …", "NoCredentials", "You are not signed in"),
+        ("The config profile (team) could not be found", "NoProfile", "There is no profile team:"),
+        (
+            "Error when retrieving token from sso: Token has expired and refresh failed",
+            "ExpiredToken",
+            "Your AWS credentials have expired",
+        ),
+        (
+            "The SSO session associated with this profile has expired or is otherwise invalid.",
+            "ExpiredToken",
+            "Your AWS credentials have expired",
+        ),
+        (
+            "An error occurred (ExpiredTokenException) when calling the X operation: The security "
+            "token included in the request is expired",
+            "ExpiredToken",
+            "Your AWS credentials have expired",
+        ),
+        (
+            "An error occurred (InvalidSignatureException) when calling the X operation: Signature "
+            "expired: 2026 is now earlier than 2027",
+            "InvalidCredentials",
+            "AWS does not know your credentials in mars-1",
+        ),
+        (
+            'Could not connect to the endpoint URL: "https://api.sagemaker.mars-1.amazonaws.com/"',
+            "Unreachable",
+            "AWS can't be reached in mars-1: is there such a region",
+        ),
+        ("SSL validation failed for https://…", "Unreachable", "AWS's certificate is not trusted"),
+        (
+            "An error occurred (ThrottlingException) when calling the X operation (reached max "
+            "retries: 4): Rate exceeded",
+            "Unreachable",
+            "AWS is busy",
+        ),
+        (
+            "An error occurred (AccessDeniedException) when calling the CreateTrainingJob "
+            "operation: User: me is not authorized",
+            "AccessDeniedException",
+            "You may not call CreateTrainingJob: ask whoever manages the account. AWS says: User: "
+            "me is not authorized",
+        ),
+        (
+            '\nParameter validation failed:\nUnknown parameter in input: "A", must be one of: B, '
+            "C\nInvalid type for parameter D",
+            "ParamValidation",
+            'The request is wrong: Unknown parameter in input: "A" Invalid type for parameter D',
+        ),
+        (
+            "An error occurred (ValidationException) when calling the X operation: no",
+            "ValidationException",
+            "X failed (ValidationException): no",
+        ),
+        ("nonsense", "", "The aws CLI failed: nonsense"),
+    ],
+)
+def test_an_error_of_the_cli_is_a_sentence(scripts, stderr, code, sentence):
+    error = scripts.aws.error_of(stderr, "mars-1")
+    assert str(error).startswith(sentence)
+    assert error.code == code
+    assert error.refused == ("AccessDenied" in code)
+
+
+def test_a_sentence_is_never_as_long_as_a_list_of_all_instance_types(scripts):
+    message = "Member must satisfy enum value set: " + "ml.m5.large, " * 300
+    stderr = f"An error occurred (ValidationException) when calling the X operation: {message}"
+    assert len(str(scripts.aws.error_of(stderr, "r"))) < 700
+
+
+# ---- The model -----------------------------------------------------------------------------
+
+
+def archive(path, *members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, kind in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.mode = kind, 0o400
+            member.linkname = "/etc/passwd"
+            tar.addfile(member, io.BytesIO())
+
+
+def test_a_model_is_unpacked(scripts, tmp_path):
+    path = tmp_path / "model.tar.gz"
+    archive(path, ("a", tarfile.REGTYPE), ("b", tarfile.DIRTYPE), ("b/c", tarfile.REGTYPE))
+    scripts.follow_job.unpack(path, tmp_path / "model")
+    assert (tmp_path / "model" / "a").is_file()
+    assert (tmp_path / "model" / "b" / "c").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../a", tarfile.REGTYPE),
+        ("/a", tarfile.REGTYPE),
+        ("a", tarfile.SYMTYPE),
+        ("a", tarfile.LNKTYPE),
+        ("a", tarfile.FIFOTYPE),
+    ],
+)
+def test_what_would_leave_the_folder_is_not_unpacked(scripts, tmp_path, name, kind):
+    archive(tmp_path / "model.tar.gz", (name, kind))
+    with pytest.raises(scripts.aws.AwsError, match="is not unpacked"):
+        scripts.follow_job.unpack(tmp_path / "model.tar.gz", tmp_path / "model")
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Follow, stop or fetch the training or tuning job that was submitted last from here.
+
+    python3 scripts/follow_job.py logs|stop|model [JOB] [--region R] [--profile P]
+
+logs shows status and log to the end of the job (Ctrl-C leaves, and the job goes on), stop stops
+it, model downloads and unpacks what it has trained, into runs/JOB/model. Clause numbers (C1, ...)
+are those of docs/contract.md of the template that made this repository.
+
+Needs Python 3.9 and the aws CLI v2. Exit code: 0 for a job that completed, 1 for one that did not
+and for what fails, 2 for usage, 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+from aws import Aws, AwsError, note
+from train_local import relative, say
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# The job that was submitted last: name, region, whether it is a tuning job.
+LAST_JOB = REPOSITORY / "runs" / "submitted-job.json"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+ENDED = ("Completed", "Failed", "Stopped")
+# Between two looks at a job, in seconds.
+PAUSE = 5
+
+
+# ---- Following -----------------------------------------------------------------------------
+
+
+class Logs:
+    """The log of a training job: a stream for each host (C93)."""
+
+    def __init__(self, aws: Aws, job: str) -> None:
+        self.aws = aws
+        self.job = job
+        self.positions: dict[str, str] = {}  # stream → token of what comes next
+        self.refused = False
+
+    def show(self) -> None:
+        """Print what is new."""
+        if self.refused:
+            return
+        try:
+            for stream in self.streams():
+                self.show_stream(stream)
+        except AwsError as error:
+            if not error.refused:
+                raise
+            self.refused = True
+            note(f"No log, only the status: {error}")
+
+    def streams(self) -> list[str]:
+        request = {"logGroupName": LOG_GROUP, "logStreamNamePrefix": f"{self.job}/"}
+        try:
+            found = self.aws.call("logs", "describe-log-streams", request)["logStreams"]
+        except AwsError as error:
+            if error.code == "ResourceNotFoundException":
+                return []  # there is no log yet
+            raise
+        return sorted(stream["logStreamName"] for stream in found)
+
+    def show_stream(self, stream: str) -> None:
+        request = {"logGroupName": LOG_GROUP, "logStreamName": stream, "startFromHead": True}
+        # "JOB/algo-1-1700000000": whose line it is matters with more than one host.
+        host = re.sub(r"-\d+$", "", stream.rpartition("/")[2])
+        while True:
+            if stream in self.positions:
+                request["nextToken"] = self.positions[stream]
+            page = self.aws.call("logs", "get-log-events", request)
+            for event in page["events"]:
+                say(event["message"] if host == "algo-1" else f"[{host}] {event['message']}")
+            ended = page["nextForwardToken"] == self.positions.get(stream)
+            self.positions[stream] = page["nextForwardToken"]
+            if ended:
+                return
+
+
+def follow(aws: Aws, name: str, tuning: bool) -> int:
+    """Show status and log until the job ends, then the result; return 0 if it completed."""
+    try:
+        return follow_to_end(aws, name, tuning)
+    except KeyboardInterrupt:
+        note(f"\n{name} goes on: `make logs` follows it again, `make stop` stops it.")
+        return 130
+    except AwsError as error:
+        raise AwsError(f"{error} {name} itself goes on.") from error
+
+
+def follow_to_end(aws: Aws, name: str, tuning: bool) -> int:
+    logs = None if tuning else Logs(aws, name)
+    shown = ""
+    while True:
+        try:
+            job = describe(aws, name, tuning)
+            # After the status: what was written before the end is shown then.
+            if logs:
+                logs.show()
+        except AwsError as error:
+            if error.code != "Unreachable":
+                raise
+            note(f"{error} Trying again.")
+            time.sleep(PAUSE)
+            continue
+        line = progress(job)
+        if line != shown:
+            note(f"{time.strftime('%H:%M:%S')} {line}")
+            shown = line
+        if job["Status"] in ENDED:
+            return report(job)
+        time.sleep(PAUSE)
+
+
+def describe(aws: Aws, name: str, tuning: bool) -> dict:
+    """Return the description of a job, with its status as "Status" for both kinds."""
+    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
+    operation = "describe-hyper-parameter-tuning-job" if tuning else "describe-training-job"
+    job = aws.call("sagemaker", operation, {f"{kind}Name": name})
+    return {**job, "Name": name, "Status": job[f"{kind}Status"]}
+
+
+def progress(job: dict) -> str:
+    """Return in one line what a job is doing."""
+    counters = job.get("TrainingJobStatusCounters")
+    if counters:
+        running = ", ".join(f"{count} {name}" for name, count in counters.items() if count)
+        return f"{job['Status']}: {running or 'no training job yet'}"
+    moments = job.get("SecondaryStatusTransitions") or [{}]
+    message = moments[-1].get("StatusMessage", "")
+    return f"{job.get('SecondaryStatus', job['Status'])}{message and ': '}{message}"
+
+
+def report(job: dict) -> int:
+    """Print what became of a job that has ended; return the exit code."""
+    say("")
+    detail = job.get("SecondaryStatus", "")
+    say(f"Status: {job['Status']}{f' ({detail})' if detail not in ('', job['Status']) else ''}")
+    if job.get("FailureReason"):
+        say(f"FailureReason: {job['FailureReason']}")
+    best = job.get("BestTrainingJob")
+    if best:
+        objective = best.get("FinalHyperParameterTuningJobObjectiveMetric", {})
+        say(f"Best: {best['TrainingJobName']}")
+        say(f"  {objective.get('MetricName')} = {objective.get('Value')}")
+        for name, value in best.get("TunedHyperParameters", {}).items():
+            say(f"  {name}: {value}")
+    for metric in job.get("FinalMetricDataList", []):
+        say(f"  {metric['MetricName']} = {metric['Value']:.6g}")
+    if "BillableTimeInSeconds" in job:
+        say(f"Billed: {job['BillableTimeInSeconds']} s of each instance")
+    model = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if job["Status"] != "Failed" and (model or best):
+        say(f"Model: {model or 'that of the best training job'}; `make model` fetches it")
+    return 0 if job["Status"] == "Completed" else 1
+
+
+# ---- Stopping and fetching -----------------------------------------------------------------
+
+
+def stop(aws: Aws, name: str, tuning: bool) -> int:
+    """Ask the service to stop a job that runs."""
+    job = describe(aws, name, tuning)
+    if job["Status"] != "InProgress":
+        say(f"{name} is {job['Status']} already.")
+        return 0
+    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
+    operation = "stop-hyper-parameter-tuning-job" if tuning else "stop-training-job"
+    aws.call("sagemaker", operation, {f"{kind}Name": name})
+    # C5
+    say(f"Stopping {name}: the program has 120 s to save its model. `make logs` follows it.")
+    return 0
+
+
+def fetch_model(aws: Aws, name: str, tuning: bool) -> int:
+    """Download the model of a job, or of a tuning job's best one, and unpack it."""
+    job = describe(aws, name, tuning)
+    if tuning:
+        best = job.get("BestTrainingJob")
+        if not best:
+            raise AwsError(f"{name} is {job['Status']} and has no best training job yet.")
+        job = describe(aws, best["TrainingJobName"], tuning=False)
+    uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if job["Status"] not in ("Completed", "Stopped") or not uri:
+        raise AwsError(f"{job['Name']} is {job['Status']} and has no model: see `make logs`.")
+    folder = REPOSITORY / "runs" / job["Name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / "model.new"
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        if uri.endswith(".tar.gz"):
+            aws.run("s3", "cp", uri, str(folder / "model.tar.gz"), "--only-show-errors")
+            unpack(folder / "model.tar.gz", new)
+        else:  # OutputDataConfig has the CompressionType NONE
+            aws.run("s3", "cp", uri, str(new), "--recursive", "--only-show-errors")
+    except AwsError as error:
+        if error.code == "404":
+            raise AwsError(f"{job['Name']} left no model, or it was removed: {uri}.") from error
+        raise
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    new.rename(folder / "model")
+    say(f"Model: {relative(folder / 'model')}")
+    return 0
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a folder, and nowhere else."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            target = (folder / member.name).resolve()
+            inside = target == folder or folder in target.parents
+            if not (inside and (member.isfile() or member.isdir())):
+                raise AwsError(f"{relative(archive)} holds {member.name}, which is not unpacked.")
+            # Its owner and mode are those of the container.
+            member.mode = 0o755 if member.isdir() else 0o644
+            tar.extract(member, folder, set_attrs=False)
+
+
+# ---- The command ---------------------------------------------------------------------------
+
+
+def last_job() -> dict:
+    """Return what submit_job.py has written of the job that was submitted last."""
+    try:
+        return json.loads(LAST_JOB.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AwsError(
+            "No job was submitted from here (there is no runs/submitted-job.json): "
+            'name one, as in make logs ARGS="JOB --region REGION".'
+        ) from error
+
+
+def find(name: str | None, region: str | None, profile: str | None) -> tuple[Aws, str, bool]:
+    """Return the CLI, the name of the job and whether it is a tuning job."""
+    last = last_job() if not (name and region) else {}
+    aws = Aws(region or last["region"], profile)
+    if name in (None, last.get("job")):
+        return aws, last["job"], last["tuning"]
+    for tuning in (False, True):
+        try:
+            describe(aws, name, tuning)
+        except AwsError as error:
+            # The service calls a job that it does not know by either word.
+            if error.code not in ("ValidationException", "ResourceNotFound"):
+                raise
+        else:
+            return aws, name, tuning
+    raise AwsError(
+        f"There is no job {name} in {aws.region}: see `aws sagemaker list-training-jobs`."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the first word says and return the exit code of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    verbs = {"logs": follow, "stop": stop, "model": fetch_model}
+    parser = argparse.ArgumentParser(
+        description="Follow, stop or fetch the job that was submitted last from here.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("verb", choices=verbs)
+    parser.add_argument("job", nargs="?", help="another job than the last one")
+    parser.add_argument("--region", help="where it runs (default: where the last one does)")
+    parser.add_argument("--profile", help="of the aws CLI (default: AWS_PROFILE)")
+    options = parser.parse_args(arguments)
+    try:
+        return verbs[options.verb](*find(options.job, options.region, options.profile))
+    except AwsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
