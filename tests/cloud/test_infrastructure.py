@@ -1,0 +1,519 @@
+"""The stacks of infrastructure/: deployed to moto by `make deploy`, unchanged, and looked at."""
+
+import fnmatch
+import json
+import re
+from importlib.resources import files
+
+import botocore
+import botocore.session
+import cfnlint.decode
+import pytest
+from support import TEMPLATE
+
+GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
+# The partitions that the templates know.
+REGIONS = {"us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"}
+OUTPUTS = {
+    "BucketName",
+    "BuildProject",
+    "ExecutionRoleArn",
+    "PushPolicyArn",
+    "RepositoryName",
+    "UserPolicyArn",
+}
+# A namespace bounds it instead of a resource.
+BOUNDED_OTHERWISE = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
+
+
+@pytest.fixture
+def cloud(cloud):
+    import stacks  # noqa: F401 - moto learns what it lacks
+
+    return cloud
+
+
+@pytest.fixture(params=REGIONS)
+def region(request):
+    return request.param
+
+
+def template(name):
+    """Return a template as CloudFormation reads it."""
+    decoded, problems = cfnlint.decode.decode(GENERATED / "infrastructure" / f"{name}.yaml")
+    assert not problems
+    return decoded
+
+
+def existing(region):
+    """Parameters for all that can exist already."""
+    arn = f"arn:{REGIONS[region]}"
+    return {
+        "BucketName": "our-bucket",
+        "OidcProviderArn": f"{arn}:iam::1:oidc-provider/token.actions.githubusercontent.com",
+        "GitHubRepository": "octocat@123456/my-repo@456789",
+        "EcrRepository": "ours",
+        "DataBucketArns": f"{arn}:s3:::data-one,{arn}:s3:::data-two",
+        "KmsKeyArn": f"{arn}:kms:{region}:1:key/ours",
+        "VpcId": "vpc-ours",
+        "PermissionsBoundaryArn": f"{arn}:iam::1:policy/boundary",
+    }
+
+
+# ---- make deploy ---------------------------------------------------------------------------
+
+
+def run(cloud, repository, *words):
+    return cloud.run(repository, "make", "deploy", f"ARGS={' '.join(words)}")
+
+
+def deploy(cloud, repository, *words):
+    """Deploy by the verb; return the outputs that it prints."""
+    done = run(cloud, repository, *words)
+    assert done.returncode == 0, done.stdout
+    return dict(re.findall(r"^(\w+): (.+)$", done.stdout, re.MULTILINE))
+
+
+def refused(cloud, repository, *words):
+    """Deploy what can't be deployed; return what was said."""
+    done = run(cloud, repository, *words)
+    assert done.returncode != 0 and "Traceback" not in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_two_stacks_are_made_and_a_second_time_nothing_changes(bake, cloud):
+    repository = bake("r", aws_region="cn-north-1")
+    outputs = deploy(cloud, repository, "GitHubRepository=octocat/my-repo")
+    assert set(outputs) == OUTPUTS | {"CiRoleArn"}
+    assert outputs["RepositoryName"] == repository.name
+    assert outputs["ExecutionRoleArn"].startswith(f"arn:aws-cn:iam::{cloud.account}:role/")
+    found = cloud.client("cloudformation", "cn-north-1").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in found] == ["sagemaker-team", repository.name]
+    # What was given once stays.
+    assert deploy(cloud, repository) == outputs
+    assert len(cloud.asked("ExecuteChangeSet")) == 2
+
+
+def test_the_teams_stack_is_left_alone_by_the_next_repository(bake, cloud):
+    key = "arn:aws:kms:us-east-1:1:key/ours"
+    first = deploy(cloud, bake("r"), f"KmsKeyArn={key}")
+    second = deploy(cloud, bake("python"))
+    # The key comes with the bucket that it encrypts.
+    for role in cloud.backend("iam", "aws").roles.values():
+        assert key in json.dumps(role.policies), role.name
+    assert first["BucketName"] == second["BucketName"]
+    assert len(cloud.asked("ExecuteChangeSet")) == 3
+    # Nothing else is shared, not even the name of a role.
+    assert set(first.values()) & set(second.values()) == {first["BucketName"]}
+
+
+def test_the_teams_stack_is_updated_on_request(bake, cloud):
+    repository = bake("r")
+    outputs = deploy(cloud, repository)
+    made = len(cloud.asked("CreateChangeSet"))
+    assert deploy(cloud, repository, "--team") == outputs
+    assert [each["StackName"] for each in cloud.asked("CreateChangeSet")[made:]] == [
+        "sagemaker-team",
+        repository.name,
+    ]
+
+
+def test_a_stack_is_taken_down_by_the_command_of_the_readme(bake, cloud):
+    repository = bake("r")
+    deploy(cloud, repository)
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"`(aws cloudformation delete-stack [^`]*)`", text)[1]
+    # moto deletes roles before the policies that are attached to them, which IAM refuses.
+    iam = cloud.client("iam")
+    for role in iam.list_roles()["Roles"]:
+        for policy in iam.list_attached_role_policies(RoleName=role["RoleName"])[
+            "AttachedPolicies"
+        ]:
+            iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
+    done = cloud.run(repository, "bash", "-ec", f"{command} --region us-east-1")
+    assert done.returncode == 0, done.stdout
+    found = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in found] == ["sagemaker-team"]
+
+
+def test_what_exists_is_taken_and_nothing_made_in_its_place(bake, cloud):
+    given = existing("us-east-1")
+    outputs = deploy(cloud, bake("r"), *(f"{name}={value}" for name, value in given.items()))
+    assert (outputs["BucketName"], outputs["RepositoryName"]) == ("our-bucket", "ours")
+    found = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in found] == ["penguins-r"]
+    assert cloud.client("ecr").describe_repositories()["repositories"] == []
+    assert cloud.client("s3").list_buckets()["Buckets"] == []
+    # Nor the next time, when it is given no more.
+    assert deploy(cloud, bake("r")) == outputs
+    assert len(cloud.asked("ExecuteChangeSet")) == 1
+
+
+def test_a_failed_deployment_names_the_reason_and_the_next_one_mends_it(bake, cloud):
+    repository = bake("r")
+    cloud.client("ecr").create_repository(repositoryName=repository.name)
+    said = refused(cloud, repository)
+    assert f"The stack {repository.name} was not deployed. Repository: " in said
+    assert "already exists" in said
+    outputs = deploy(cloud, repository, f"EcrRepository={repository.name}")
+    assert set(outputs) == OUTPUTS
+
+
+def test_a_users_mistakes_are_one_sentence(bake, cloud):
+    repository = bake("r")
+    said = refused(cloud, repository, "Bucket=x")
+    assert "There is no parameter Bucket; there are BucketName, DataBucketArns, " in said
+    assert '"x" must be NAME=VALUE' in refused(cloud, repository, "x")
+    cloud.fail("CreateChangeSet", "AccessDenied", "No right to cloudformation:CreateChangeSet", 403)
+    said = refused(cloud, repository)
+    assert "The stack sagemaker-team was not deployed. You may not call CreateCh" in said
+    (repository / "training-job.json").write_text("{}\n", encoding="utf-8")
+    assert "training-job.json must have a TrainingImage like 1111" in refused(cloud, repository)
+
+
+# ---- What the stacks hold ------------------------------------------------------------------
+
+
+@pytest.fixture
+def stack(cloud):
+    """Function: name of the template, region, parameters → the stack, made without the CLI."""
+
+    def make(name, region, **parameters):
+        backend = cloud.backend("cloudformation", region)
+        text = (GENERATED / "infrastructure" / f"{name}.yaml").read_text(encoding="utf-8")
+        change, made = backend.create_change_set("seals", "new", text, parameters, "", "CREATE")
+        backend.execute_change_set(change)
+        assert backend.stacks[made].status == "CREATE_COMPLETE", backend.stacks[made].events[-2]
+        return backend.stacks[made]
+
+    return make
+
+
+@pytest.fixture(params=["least", "all"])
+def iam(request, stack, cloud, region):
+    """The repository's stack, of as few parameters as can be and of all: roles, policies."""
+    given = {"BucketName": "our-bucket", "OidcProviderArn": "", "JobPrefix": "seals"}
+    if request.param == "all":
+        given |= existing(region)
+    stack("repository", region, **given)
+    return Iam(cloud.backend("iam", REGIONS[region]), given)
+
+
+class Iam:
+    """Roles and policies by their names in the template."""
+
+    def __init__(self, backend, given):
+        self.given = given
+        self.roles = {role.name.split("-")[1]: role for role in backend.roles.values()}
+        self.trust = {
+            name: json.loads(role.assume_role_policy_document) for name, role in self.roles.items()
+        }
+        self.policies = {}
+        for policy in backend.managed_policies.values():
+            if policy.name.startswith("seals-"):
+                document = json.loads(policy.versions[0].document)
+                self.policies[policy.name.split("-")[1]] = document["Statement"]
+        for name, role in self.roles.items():
+            documents = [*role.policies.values()]
+            documents += [json.loads(each.versions[0].document) for each in attached(role)]
+            self.policies[name] = [one for each in documents for one in each["Statement"]]
+
+
+def attached(role):
+    return role.managed_policies.values()
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def matches(pattern, text):
+    return re.fullmatch(fnmatch.translate(pattern.lower()), text.lower()) is not None
+
+
+def allowed(statements, action, resource):
+    """Whether policies allow an action on a resource, conditions taken as met."""
+    return any(
+        any(matches(each, action) for each in listed(one["Action"]))
+        and any(matches(each, resource) for each in listed(one["Resource"]))
+        for one in statements
+    )
+
+
+def test_bucket_is_encrypted_private_and_refuses_plain_http(stack, cloud, region):
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack("team", region).outputs}
+    bucket = cloud.backend("s3", REGIONS[region]).buckets[outputs["BucketName"]]
+    (rule,) = (
+        bucket.encryption["Rule"]
+        if isinstance(bucket.encryption["Rule"], list)
+        else [bucket.encryption["Rule"]]
+    )
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (statement,) = json.loads(bucket.policy)["Statement"]
+    assert statement["Effect"] == "Deny" and statement["Action"] == "s3:*"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    arn = f"arn:{REGIONS[region]}:s3:::{outputs['BucketName']}"
+    assert statement["Resource"] == [arn, f"{arn}/*"]
+    # moto takes no notice of these.
+    properties = template("team")["Resources"]["Bucket"]["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_what_is_dear_outlives_its_stack():
+    for name, dear in (
+        ("team", {"Bucket", "BucketPolicy", "OidcProvider"}),
+        ("repository", {"Repository"}),
+    ):
+        resources = template(name)["Resources"]
+        kept = {key for key, each in resources.items() if "DeletionPolicy" in each}
+        assert kept == dear
+        for key in kept:
+            # A creation that fails leaves nothing that the next one would stumble over.
+            assert resources[key]["DeletionPolicy"] == "RetainExceptOnCreate"
+            assert resources[key]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_only_names_that_cannot_collide_are_given():
+    for name in ("team", "repository"):
+        for key, each in template(name)["Resources"].items():
+            given = [each for each in each["Properties"] if each.endswith("Name")]
+            # The stack's own name is the repository's, which is one of a kind in the account.
+            assert given == (["RepositoryName"] if key == "Repository" else []), key
+    assert template("repository")["Resources"]["Repository"]["Properties"]["RepositoryName"] == {
+        "Ref": "AWS::StackName"
+    }
+
+
+# ---- Least privilege -----------------------------------------------------------------------
+
+
+def test_every_statement_is_bounded(iam, region):
+    # What AWS says of its actions, as cfn-lint has it.
+    known = json.loads(files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
+    seen = set()
+    for name, statements in iam.policies.items():
+        for statement in statements:
+            assert statement["Effect"] == "Allow", name
+            assert not {"NotAction", "NotResource", "Principal"} & set(statement), name
+            for action in listed(statement["Action"]):
+                assert "*" not in action, (name, action)
+                service, _, operation = action.partition(":")
+                resources = known[service]["Actions"][operation.lower()].get("Resources")
+                for resource in listed(statement["Resource"]):
+                    if resource != "*":
+                        assert resource.startswith(f"arn:{REGIONS[region]}:{service}:"), resource
+                        assert resources, (name, action)
+                    elif resources:
+                        condition = json.dumps(statement.get("Condition", {}))
+                        assert BOUNDED_OTHERWISE[action] in condition, (name, action)
+                seen.add(action)
+    assert "iam:PassRole" in seen and "ecr:PutImage" in seen
+
+
+def test_every_resource_is_of_this_repository(iam, region):
+    own = r"seals|our-bucket|ours\b|data-one|data-two|/aws/sagemaker/TrainingJobs"
+    for name, statements in iam.policies.items():
+        for statement in statements:
+            for resource in listed(statement["Resource"]):
+                if ":ec2:" in resource:
+                    assert "vpc/vpc-ours" in json.dumps(statement["Condition"])
+                elif resource != "*":
+                    assert re.search(own, resource), (name, resource)
+                    # In the shared bucket, no more than what begins with the repository's name.
+                    if resource.endswith("/*") and "our-bucket" in resource:
+                        assert "our-bucket/seals/" in resource, (name, resource)
+
+
+def test_a_role_is_passed_to_sagemaker_alone_and_no_other_one(iam):
+    passing = [
+        (name, statement)
+        for name, statements in iam.policies.items()
+        for statement in statements
+        if "iam:PassRole" in listed(statement["Action"])
+    ]
+    ((name, statement),) = passing
+    assert name == "UserPolicy"
+    assert listed(statement["Action"]) == ["iam:PassRole"]
+    assert statement["Resource"] == iam.roles["ExecutionRole"].arn
+    assert statement["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    }
+
+
+def test_who_may_assume_which_role(iam, cloud):
+    services = {"ExecutionRole": "sagemaker.amazonaws.com", "BuildRole": "codebuild.amazonaws.com"}
+    for name, service in services.items():
+        (statement,) = iam.trust[name]["Statement"]
+        assert statement["Principal"] == {"Service": service}
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": cloud.account}}
+    if not iam.given.get("GitHubRepository"):
+        assert set(iam.roles) == set(services)
+        return
+    (statement,) = iam.trust["CiRole"]["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Principal"] == {"Federated": iam.given["OidcProviderArn"]}
+    issuer = "token.actions.githubusercontent.com"
+    assert statement["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": "repo:octocat@123456/my-repo@456789:environment:release",
+        }
+    }
+
+
+def test_every_role_is_bounded_where_a_boundary_is_given(iam):
+    for role in iam.roles.values():
+        boundary = role.permissions_boundary or {"PermissionsBoundaryArn": None}
+        given = iam.given.get("PermissionsBoundaryArn")
+        assert boundary["PermissionsBoundaryArn"] == given
+
+
+def test_nobody_has_a_policy_of_aws():
+    for name in ("team", "repository"):
+        assert ":policy/" not in json.dumps(template(name))
+        assert "FullAccess" not in json.dumps(template(name))
+
+
+@pytest.mark.parametrize(
+    ("subject", "fits"),
+    [
+        ("", True),
+        ("octocat@123456/my-repo@456789", True),
+        ("octo-cat/my.repo_1", True),
+        ("octocat@123456/my-repo", False),
+        ("octocat/*", False),
+        ("octocat@*/my-repo@*", False),
+        ("octocat/my-repo:ref:refs/heads/main", False),
+        ("https://github.com/octocat/my-repo", False),
+    ],
+)
+def test_the_subject_is_one_repository_with_its_ids_or_without(subject, fits):
+    pattern = template("repository")["Parameters"]["GitHubRepository"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, subject)) == fits
+
+
+# ---- What the scripts do is granted --------------------------------------------------------
+
+# Commands of the aws CLI whose name is not that of the right → the rights.
+OTHERWISE = {
+    "ecr get-login-password": {"ecr:GetAuthorizationToken"},
+    "s3 cp": {"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
+    "s3 sync": {"s3:PutObject", "s3:ListBucket"},
+    "s3api get-bucket-location": {"s3:GetBucketLocation"},
+    "s3api list-objects-v2": {"s3:ListBucket"},
+}
+# What takes no right, what --role-arn does with a role of yours, and what is done where there is no
+# stack; and commands that the scripts name to the user alone.
+NOT_GRANTED = {
+    "sts:GetCallerIdentity",
+    "sts:AssumeRole",
+    "ecr:CreateRepository",
+    "ecr:PutLifecyclePolicy",
+    "ecr:DeleteRepository",
+    "ecr:BatchDeleteImage",
+    "sagemaker:ListTrainingJobs",
+    "servicequotas:RequestServiceQuotaIncrease",
+}
+# What docker and podman ask of ECR for a push, and SageMaker for a pull.
+PUSH = (
+    "BatchCheckLayerAvailability InitiateLayerUpload UploadLayerPart CompleteLayerUpload PutImage"
+)
+PULL = "BatchCheckLayerAvailability GetDownloadUrlForLayer BatchGetImage"
+SERVICES = (
+    "sts",
+    "iam",
+    "ecr",
+    "logs",
+    "sagemaker",
+    "cloudformation",
+    "codebuild",
+    "service-quotas",
+)
+
+
+def rights(script):
+    """Return the rights that each command of the aws CLI takes which a script names."""
+    text = (GENERATED / "scripts" / script).read_text(encoding="utf-8")
+    # A shell's words, and a Python call's: ask ecr describe-images; call("ecr", "describe-images".
+    pairs = set(re.findall(r"\b([a-z0-9-]+)\"?,? \"?([a-z0-9]+(?:-[a-z0-9]+)+|cp|sync)\b", text))
+    found = set()
+    session = botocore.session.get_session()
+    for service, command in pairs:
+        found |= OTHERWISE.get(f"{service} {command}", set())
+    words = set(re.findall(r"\b[a-z]+(?:-[a-z0-9]+)+\b", text))
+    for service in SERVICES:
+        for name in session.get_service_model(service).operation_names:
+            command = botocore.xform_name(name, "-")
+            # In Python, an operation may be chosen by its name alone.
+            named = command in words and service == "sagemaker"
+            if named or (service, command) in pairs:
+                found.add(f"{service.replace('-', '')}:{name}")
+    return found - NOT_GRANTED
+
+
+def example(action, region, account):
+    """Return a resource of the kind that the scripts do this to."""
+    arn = f"arn:{REGIONS[region]}"
+    service, _, name = action.partition(":")
+    place = f"{arn}:{service}:{region}:{account}"
+    if action in ("ecr:GetAuthorizationToken", "servicequotas:ListAWSDefaultServiceQuotas"):
+        return "*"
+    kind = "hyper-parameter-tuning-job" if "HyperParameter" in name else "training-job"
+    return {
+        "ecr": f"{place}:repository/seals",
+        "iam": f"{arn}:iam::{account}:role/seals-ExecutionRole-",
+        "s3": f"{arn}:s3:::our-bucket" + ("/seals/jobs/x" if "Object" in name else ""),
+        "logs": f"{place}:log-group:/aws/sagemaker/TrainingJobs:log-stream:seals-1/algo-1",
+        "sagemaker": f"{place}:{kind}/seals-251127-1",
+        "codebuild": f"{place}:project/seals-BuildProject-",
+        "cloudformation": f"{place}:stack/seals/",
+    }[service]
+
+
+def granted(statements, action, resource):
+    # What CloudFormation puts behind a name is chance.
+    return allowed(statements, action, resource) or any(
+        action in listed(one["Action"])
+        and any(each.startswith(resource) for each in listed(one["Resource"]))
+        for one in statements
+    )
+
+
+def test_what_the_scripts_call_is_granted(stack, cloud, region):
+    stack("repository", region, BucketName="our-bucket", OidcProviderArn="", JobPrefix="seals")
+    iam = Iam(cloud.backend("iam", REGIONS[region]), {})
+    user = iam.policies["PushPolicy"] + iam.policies["UserPolicy"]
+    wanted = {
+        "build_and_push.sh": {"ecr:DescribeImages", "codebuild:StartBuild", "s3:PutObject"},
+        "submit_job.py": {"sagemaker:CreateTrainingJob", "iam:GetRole", "s3:GetBucketLocation"},
+        "follow_job.py": {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
+    }
+    for script, some in wanted.items():
+        called = rights(script)
+        assert some <= called, script
+        for action in called | {"iam:PassRole"}:
+            resource = example(action, region, cloud.account)
+            assert granted(user, action, resource), (script, action, resource)
+    for who in ("PushPolicy", "BuildRole"):
+        for action in [f"ecr:{name}" for name in f"{PUSH} DescribeImages".split()]:
+            assert granted(iam.policies[who], action, example(action, region, cloud.account)), (
+                action
+            )
+        assert granted(iam.policies[who], "ecr:GetAuthorizationToken", "*")
+        assert not granted(iam.policies[who], "sagemaker:CreateTrainingJob", "*")
+    for action in [f"ecr:{name}" for name in PULL.split()]:
+        resource = example(action, region, cloud.account)
+        assert granted(iam.policies["ExecutionRole"], action, resource), action
+
+
+def test_the_repository_is_the_one_that_the_script_makes_where_there_is_no_stack():
+    text = (GENERATED / "scripts/build_and_push.sh").read_text(encoding="utf-8")
+    properties = template("repository")["Resources"]["Repository"]["Properties"]
+    assert f"--image-tag-mutability {properties['ImageTagMutability']} " in text
+    assert "scanOnPush=true" in text
+    assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    assert "encryptionType=AES256" in text
+    assert properties["EncryptionConfiguration"]["Fn::If"][2] == {"EncryptionType": "AES256"}
+    (policy,) = re.findall(r"--lifecycle-policy-text \\\n *'(.*?)'", text, re.DOTALL)
+    assert json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"]) == json.loads(policy)
