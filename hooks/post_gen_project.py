@@ -26,11 +26,12 @@ def keep_language(project: Path, language: str) -> None:
 
 
 def keep_ci(project: Path, ci: str) -> None:
-    """Remove the workflow where no CI is wanted; other files of .github are the user's."""
+    """Remove what is GitHub's where no CI is wanted; other files of .github are the user's."""
     if ci == "github":
         return
     workflow = project / ".github" / "workflows" / "ci.yml"
     workflow.unlink()
+    (project / ".github" / "renovate.json").unlink()
     for folder in workflow.parents[:2]:
         if not any(folder.iterdir()):
             folder.rmdir()

@@ -26,8 +26,8 @@ PROGRAMS = {
     "java": "src/main/java/training/Train.java",
 }
 
-# What ECR, Docker, S3 and the name of a training job all take.
-SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# What ECR, Docker, S3 and the names of a training job and of a CloudFormation stack all take.
+SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 # ECR wants 2 characters. A training job's name has 63: 40 leave room for the time behind the slug.
 SLUG_LENGTH = (2, 40)
 # Folders that Windows can't make.
@@ -87,7 +87,8 @@ def problems(answers: dict) -> list[str]:
             found.append(
                 f'project_slug is "{slug}": it names a folder, an image and training jobs, so it '
                 f"must be {shortest} to {longest} characters long: lower-case letters (a-z) and "
-                'digits, with single hyphens between them, such as "penguin-training".'
+                "digits, with single hyphens between them, a letter first, such as "
+                '"penguin-training".'
             )
         elif slug in RESERVED:
             found.append(

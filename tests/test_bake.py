@@ -17,61 +17,101 @@ SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 
 WORKFLOW = ".github/workflows/ci.yml"
+# What is there for a CI of GitHub only.
+CI = {WORKFLOW, ".github/renovate.json"}
 # The files of a generated repository, those of every language first.
 FILES = {
     "shared": f"""
         .dockerignore
         .editorconfig
         .gitattributes
-        {WORKFLOW}
+        {" ".join(CI)}
         .gitignore
         LICENSE
         Makefile
         README.md
+        buildspec.yml
+        contract/conftest.py
+        contract/pytest.ini
+        contract/requirements.txt
+        contract/run.py
+        contract/service.py
+        contract/test_checkpoints.py
+        contract/test_image.py
+        contract/test_inputs.py
+        contract/test_outcome.py
+        contract/test_start.py
         data/README.md
         data/training/penguins.csv
         data/validation/penguins.csv
+        examples/submit_with_sdk.py
+        infrastructure/repository.yaml
+        infrastructure/team.yaml
         pyproject.toml
+        scripts/aws.py
+        scripts/build_and_push.sh
         scripts/check_repository.py
+        scripts/deploy.py
         scripts/dockerfile_reader.py
+        scripts/follow_job.py
+        scripts/submit_job.py
         scripts/train_local.py
+        scripts/training_job.py
         training-job.json
+        tuning-job.json
     """,
     "python": """
         Dockerfile
+        overrides.txt
+        contract/settings.ini
         requirements.in
         requirements.txt
         tests/conftest.py
+        tests/test_cluster.py
         tests/test_opt_ml.py
         tests/test_train.py
+        training/cluster.py
         training/model.py
         training/opt_ml.py
+        training/tables.py
         training/train.py
     """,
     "r": """
         .lintr
         Dockerfile
+        contract/settings.ini
         packages.txt
         tests/lint.R
         tests/testthat/helper.R
+        tests/testthat/test-cluster.R
         tests/testthat/test-opt_ml.R
         tests/testthat/test-train.R
+        training/cluster.R
         training/model.R
         training/opt_ml.R
         training/sigterm.c
+        training/tables.R
         training/train.R
     """,
     "java": """
         Dockerfile
         checkstyle.xml
+        contract/settings.ini
         pom.xml
         src/main/java/training/Checkpoints.java
+        src/main/java/training/Cluster.java
+        src/main/java/training/Hosts.java
         src/main/java/training/Hyperparameter.java
+        src/main/java/training/Json.java
         src/main/java/training/Model.java
         src/main/java/training/OptMl.java
+        src/main/java/training/SeveralHosts.java
         src/main/java/training/StopRequest.java
+        src/main/java/training/Table.java
         src/main/java/training/Train.java
         src/main/java/training/TrainingFailure.java
+        src/test/java/training/ClusterTest.java
+        src/test/java/training/Job.java
         src/test/java/training/OptMlTest.java
         src/test/java/training/TrainTest.java
         src/test/resources/toy/Model.java
@@ -84,7 +124,16 @@ LICENSES = {
     "proprietary": "Copyright (c) The authors. All rights reserved.",
 }
 # What cookiecutter renders; all else is copied as it is.
-RENDERED = {".gitignore", "LICENSE", "Makefile", "README.md", "pyproject.toml", "training-job.json"}
+RENDERED = {
+    ".github/renovate.json",
+    ".gitignore",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "pyproject.toml",
+    "training-job.json",
+    "tuning-job.json",
+}
 
 
 def expected_files(language):
@@ -102,7 +151,7 @@ def files(folder):
 @pytest.mark.parametrize("ci", QUESTIONS["ci"])
 def test_every_combination_of_choices_has_its_files(bake, language, license, ci):
     repository = bake(language, license=license, ci=ci)
-    without = {WORKFLOW} if ci == "none" else set()
+    without = CI if ci == "none" else set()
     assert set(files(repository)) == expected_files(language) - without
     assert (repository / ".github").exists() == (ci == "github")
     text = (repository / "LICENSE").read_text(encoding="utf-8")
@@ -113,7 +162,7 @@ def test_no_template_syntax_is_left(repository):
     for name, path in files(repository).items():
         text = path.read_text(encoding="utf-8")
         if name == WORKFLOW:
-            text = re.sub(r"\$\{\{ [a-z.]+ \}\}", "", text)
+            text = re.sub(r"\$\{\{ [\w.]+ \}\}", "", text)
         # Go's templates, which the engines speak, have braces and a dot.
         text = re.sub(r"\{\{\.\w+(\.\w+)*\}\}", "", text)
         if name in RENDERED | {WORKFLOW}:
@@ -150,7 +199,9 @@ def test_make_lists_the_verbs(repository):
     done = subprocess.run(["make"], cwd=repository, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     verbs = re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE)
-    assert set(verbs) - {"lock"} == {"help", "build", "train", "shell", "test", "check", "clean"}
+    here = ["help", "build", "train", "shell", "test", "check", "contract"]
+    there = ["deploy", "push", "submit", "tune", "logs", "stop", "model"]
+    assert [verb for verb in verbs if verb != "lock"] == [*here, *there, "clean"]
 
 
 # ---- The job -------------------------------------------------------------------------------
@@ -196,6 +247,20 @@ def test_training_job_is_a_valid_request(bake, language, region, slug):
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
 
 
+def test_tuning_job_is_valid_and_its_objective_a_metric_c95(repository):
+    tuning = json.loads((repository / "tuning-job.json").read_text(encoding="utf-8"))
+    request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
+    model = get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateHyperParameterTuningJob").input_shape
+    report = ParamValidator().validate(tuning, shape)
+    assert not report.has_errors(), report.generate_report()
+    # A name that is too long is cut.
+    config = tuning["HyperParameterTuningJobConfig"]
+    assert_valid(config, shape.members["HyperParameterTuningJobConfig"])
+    metrics = [each["Name"] for each in request["AlgorithmSpecification"]["MetricDefinitions"]]
+    assert config["HyperParameterTuningJobObjective"]["MetricName"] in metrics
+
+
 def test_arn_and_registry_are_those_of_the_region():
     for partition in (
         get_session().get_component("data_loader").load_data("partitions")["partitions"]
@@ -239,7 +304,7 @@ def test_answers_can_be_typed(cookiecutter, tmp_path):
     done = cookiecutter("--output-dir", tmp_path, typed="".join(f"{line}\n" for line in typed))
     assert done.returncode == 0, done.stderr
     repository = tmp_path / "seal-training"
-    assert set(files(repository)) == expected_files("r") - {WORKFLOW}
+    assert set(files(repository)) == expected_files("r") - CI
     license = (repository / "LICENSE").read_text(encoding="utf-8")
     assert license.startswith("Copyright (c) Ada Lovelace. All rights reserved.\n")
     for prompt in QUESTIONS["__prompts__"].values():

@@ -93,7 +93,7 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
 
     # The user's edits, in the files that the README calls theirs, and at the end of the Makefile.
     model, dependencies, opt_ml = PLACES[language]
-    theirs = [model, dependencies, "training-job.json", "README.md"]
+    theirs = [model, dependencies, "training-job.json", "README.md", "contract/settings.ini"]
     for name in theirs:
         (repository / name).write_text(f"the user's {name}\n", encoding="utf-8")
     (repository / "data" / "validation" / "penguins.csv").unlink()

@@ -53,6 +53,7 @@ BAD = [
     ("project_slug", "a.b", SLUG_RULE),
     ("project_slug", "a--b", SLUG_RULE),
     ("project_slug", "-a", SLUG_RULE),
+    ("project_slug", "1a", SLUG_RULE),
     ("project_slug", "a-", SLUG_RULE),
     ("project_slug", "٣٣", SLUG_RULE),
     ("project_slug", "ab\n", ONE_LINE),
@@ -93,7 +94,7 @@ def test_a_bad_answer_is_one_sentence_with_what_would_be_right(name, value, rule
     assert problem.isprintable()
 
 
-@pytest.mark.parametrize("slug", ["ab", "a1", "1a", "42", "a-b-c", "console", "a" * 40])
+@pytest.mark.parametrize("slug", ["ab", "a1", "a-1", "a-b-c", "console", "a" * 40])
 def test_good_slugs_are_taken(slug):
     assert pre_gen.problems(GOOD | {"project_slug": slug}) == []
 
@@ -285,6 +286,7 @@ def test_without_ci_the_users_other_files_of_github_stay(tmp_path):
     workflows = tmp_path / ".github" / "workflows"
     workflows.mkdir(parents=True)
     (workflows / "ci.yml").touch()
+    (workflows.parent / "renovate.json").touch()
     (workflows / "theirs.yml").touch()
     post_gen.keep_ci(tmp_path, "none")
     assert [path.name for path in workflows.iterdir()] == ["theirs.yml"]

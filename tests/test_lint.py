@@ -33,6 +33,25 @@ def test_generated_dockerfile_is_clean(repository):
     lint(repository, "hadolint", "--config", TEMPLATE / ".hadolint.yaml", "Dockerfile")
 
 
+def test_generated_cloudformation_is_clean(repository):
+    templates = sorted((repository / "infrastructure").glob("*.yaml"))
+    assert templates
+    lint(repository, "cfn-lint", "--include-checks", "I", "--", *templates)
+
+
+@pytest.mark.parametrize(
+    ("schema", "file"),
+    [("github-workflows", ".github/workflows/ci.yml"), ("renovate", ".github/renovate.json")],
+)
+def test_generated_ci_fits_the_published_schema(repository, schema, file):
+    lint(repository, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", file)
+
+
+def test_the_templates_workflow_fits_the_published_schema():
+    workflow = ".github/workflows/ci.yml"
+    lint(TEMPLATE, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+
+
 @pytest.mark.parametrize(
     "check", [["check"], ["format", "--check", "--diff"]], ids=["rules", "format"]
 )

@@ -89,7 +89,7 @@ WRONG = [
     ("arm64v8 base", base(f"{PLATFORM} arm64v8/python:3.13"), "architecture", "another processor"),
     ("arm64 in the Makefile", file("Makefile", "PLATFORM ?= linux/arm64\n"), "architecture", "built for linux/arm64"),
     ("amd64 for Grace", job('"ml.m5.large"', '"ml.p6e-gb200.36xlarge"'), "architecture", "write linux/arm64", "architecture"),
-    ("no platform", base("python:3.13"), "open-platform", "write FROM --platform=linux/amd64"),
+    ("no platform", base("python:3.13").then(file("Makefile", "build:\n\tdocker build .\n")), "open-platform", "write FROM --platform=linux/amd64"),
     ("the builder's platform", base("--platform=$BUILDPLATFORM python:3.13"), "open-platform", "Apple laptop"),
     # Secrets, the driver.
     ("a password", before("ARG PIP_PASSWORD"), "secret", "ARG PIP_PASSWORD can be read"),

@@ -1098,8 +1098,9 @@ def open_platform(repository: Repository) -> Found:
     if not image or image.root.base == "scratch":
         return
     given = re.search(r"^[^#\n]*--platform", repository.texts.get("Makefile", ""), re.MULTILINE)
-    platform = image.root.platform
-    if not given and (not platform or re.search(r"\$\{?(BUILD|TARGET)PLATFORM", platform)):
+    platform = image.root.platform or "$TARGETPLATFORM"
+    wrong = "BUILDPLATFORM" if given else "(BUILD|TARGET)PLATFORM"
+    if re.search(rf"\$\{{?{wrong}", platform):
         what = "the image is made for the machine that builds it, an Apple laptop's being arm64"
         line = image.root.start.line
         yield DOCKERFILE, line, f"{what}: write FROM --platform=linux/amd64"
