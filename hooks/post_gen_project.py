@@ -51,7 +51,7 @@ def set_modes(project: Path) -> None:
 
 
 def overwritten(project: Path) -> list[str]:
-    """Return the files that were there before and are others now; take the note of them away."""
+    """Return the files that were there before and are others or gone; take the note away."""
     note = project / NOTE
     if not note.exists():
         return []
@@ -60,7 +60,8 @@ def overwritten(project: Path) -> list[str]:
     return [
         name
         for name, digest in sorted(before.items())
-        if hashlib.sha256((project / name).read_bytes()).hexdigest() != digest
+        if not (project / name).is_file()
+        or hashlib.sha256((project / name).read_bytes()).hexdigest() != digest
     ]
 
 

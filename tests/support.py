@@ -27,6 +27,14 @@ def tracked_files() -> dict[str, Path]:
     return {name: TEMPLATE / name for name in names if (TEMPLATE / name).is_file()}
 
 
+def copy_template(folder: Path) -> Path:
+    """Copy what git tracks of the template, or would, to a folder, and return it."""
+    for name, path in tracked_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / name)
+    return folder
+
+
 def oldest_python() -> str:
     """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
     found = shutil.which("python3.9")

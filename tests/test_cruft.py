@@ -1,12 +1,11 @@
 """A generated repository and a later version of the template: `cruft update` keeps the edits."""
 
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
-from support import tracked_files
+from support import copy_template
 
 GENERATED = "{{cookiecutter.project_slug}}"
 
@@ -57,10 +56,7 @@ def run(tmp_path):
 @pytest.fixture
 def template(run, tmp_path):
     """The template as a git repository of its own, to make a second version of."""
-    copy = tmp_path / "template"
-    for name, path in tracked_files().items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy / name)
+    copy = copy_template(tmp_path / "template")
     commit(run, copy, "init")
     return copy
 

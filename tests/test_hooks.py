@@ -2,13 +2,12 @@
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 from botocore.session import get_session
-from support import TEMPLATE, tracked_files, unavailable
+from support import TEMPLATE, copy_template, unavailable
 
 
 def load_hook(name):
@@ -224,10 +223,7 @@ def test_printing_never_fails_on_the_encoding_of_the_console(cookiecutter, tmp_p
 @pytest.fixture
 def wrong_template(tmp_path):
     """A copy of the template whose Python image has a shell-form ENTRYPOINT."""
-    copy = tmp_path / "wrong template"
-    for name, path in tracked_files().items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, copy / name)
+    copy = copy_template(tmp_path / "wrong template")
     dockerfile = copy / "{{cookiecutter.project_slug}}/languages/python/Dockerfile"
     text = dockerfile.read_text(encoding="utf-8")
     assert text.count('ENTRYPOINT ["python", "train.py"]') == 1
@@ -264,6 +260,12 @@ def test_over_an_old_folder_the_summary_names_what_was_overwritten(
     said = "Overwritten in penguin-training: README.md, training/model.py.\n"
     assert said in done.stdout
     assert set(snapshot(repository)) == set(before)
+    # What an answer takes away is named too.
+    done = cookiecutter(*answers, "ci=none")
+    assert done.returncode == 0, done.stderr
+    said = ".github/renovate.json, .github/workflows/ci.yml, README.md"
+    assert f"Overwritten in penguin-training: {said}.\n" in done.stdout
+    assert cookiecutter(*answers).returncode == 0
     # A finding takes no folder away that was there.
     done = cookiecutter(*answers, template=wrong_template)
     assert done.returncode == 1

@@ -253,7 +253,7 @@ def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
             raise LocalRunError(f"{engine} could not make a network: {made.stderr.strip()}")
         yield command[-1]
     finally:
-        with uninterrupted():
+        with at_interrupts(signal.SIG_IGN):  # Clean up to the end.
             call(engine, "network", "rm", command[-1])
 
 
@@ -287,13 +287,14 @@ def find_engine() -> str:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Clean up to the end, however often Ctrl-C is pressed."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def at_interrupts(handler: object) -> Iterator[None]:
+    """Have Ctrl-C and its like do this while the block runs."""
+    before = {each: signal.signal(each, handler) for each in INTERRUPTS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, old in before.items():
+            signal.signal(each, old)
 
 
 def require_image(engine: str, image: str) -> None:
@@ -398,13 +399,18 @@ def follow(job: Job, runners: list[Runner], *events: tuple[float, Callable[[], N
     """
     # Counted only: an exception may come where it is lost, or break off what the first began.
     presses: list[int] = []
-    before = {each: signal.signal(each, lambda *_: presses.append(1)) for each in INTERRUPTS}
+    with at_interrupts(lambda *_: presses.append(1)):
+        run_to_the_ends(job, runners, presses, events)
+
+
+def run_to_the_ends(job: Job, runners: list[Runner], presses: list[int], events: Sequence) -> None:
+    """Start all hosts and wait until each has ended; see `follow`."""
     ends = [threading.Event() for _ in runners]
     for runner, ended in zip(runners, ends):
         runner.start()
         threading.Thread(target=read_log, args=[job, runner, ended], daemon=True).start()
     limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
-    events += ((limit, lambda: stop(job, runners, f"MaxRuntimeExceeded: {limit} s")),)
+    events = (*events, (limit, lambda: stop(job, runners, f"MaxRuntimeExceeded: {limit} s")))
     timers = [threading.Timer(after, event) for after, event in events]
     for timer in timers:
         timer.daemon = True
@@ -415,8 +421,6 @@ def follow(job: Job, runners: list[Runner], *events: tuple[float, Callable[[], N
             stop_or_kill(job, runners)
     for timer in timers:
         timer.cancel()
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 def read_log(job: Job, runner: Runner, ended: threading.Event) -> None:
@@ -675,7 +679,7 @@ def run_job(job: Job, runners: list[Runner], options: argparse.Namespace) -> int
         if options.interrupt_after is None or interrupt(job, runners, options.interrupt_after):
             follow(job, runners, *events)
     finally:
-        with uninterrupted():
+        with at_interrupts(signal.SIG_IGN):  # Clean up to the end.
             for runner in runners:
                 runner.remove()
             runners[0].own_folders()
