@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from check.load import dockerfile_reader
+from corpus.load import dockerfile_reader
 
 # Each is built FROM an image without ENTRYPOINT, CMD, USER and WORKDIR. No heredoc: engines of
 # before 2022 read them with a frontend from a registry only.

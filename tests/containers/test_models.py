@@ -1,4 +1,4 @@
-"""The algorithms: tests/models has their tests, which run in a generated repository's test stage.
+"""The algorithms: tests/languages has their tests, which run in a repository's test stage.
 
 Generated repositories do not have them, since a model is the file that users replace.
 """
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-MODELS = Path(__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[1] / "languages"
 # The tests of each language's algorithm, and where its test tool looks for them.
 TESTS = {
     "python": ("test_model.py", "tests"),

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 
 import pytest
-from check.load import check_repository
-from check.right import RIGHT
-from check.wrong import WRONG
+from corpus.load import check_repository
+from corpus.right import RIGHT
+from corpus.wrong import WRONG
 from support import LANGUAGES, oldest_python
 
 SCRIPT = "scripts/check_repository.py"

@@ -1,6 +1,6 @@
 """Right repositories that look otherwise: a name and the edit."""
 
-from check.edits import (
+from corpus.edits import (
     CHANNEL,
     COPY,
     PLATFORM,

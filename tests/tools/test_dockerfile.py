@@ -4,10 +4,10 @@ import re
 
 import dockerfile
 import pytest
-from check.edits import ENTRYPOINTS
-from check.load import check_repository, dockerfile_reader
-from check.right import RIGHT
-from check.wrong import WRONG
+from corpus.edits import ENTRYPOINTS
+from corpus.load import check_repository, dockerfile_reader
+from corpus.right import RIGHT
+from corpus.wrong import WRONG
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import TEMPLATE

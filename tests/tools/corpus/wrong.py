@@ -1,6 +1,6 @@
 """Wrong repositories: a name, the edit, the rule that finds it, a part of its sentence."""
 
-from check.edits import (
+from corpus.edits import (
     CHANNEL,
     COPY,
     PLATFORM,
