@@ -68,7 +68,7 @@ def overwritten(project: Path) -> list[str]:
 def check(project: Path) -> str:
     """Return the findings of the repository's own check; none is right for a new repository."""
     # -B: a cache beside the scripts would be generated too.
-    command = [sys.executable, "-B", "scripts/check_repository.py", "--strict"]
+    command = [sys.executable, "-B", "tools", "check", "--strict"]
     done = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8")
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

@@ -50,13 +50,15 @@ FILES = {
         pyproject.toml
         scripts/aws.py
         scripts/build_and_push.sh
-        scripts/check_repository.py
         scripts/deploy.py
-        scripts/dockerfile_reader.py
         scripts/follow_job.py
         scripts/submit_job.py
         scripts/train_local.py
         scripts/training_job.py
+        tools/__main__.py
+        tools/check/__init__.py
+        tools/check/command.py
+        tools/check/dockerfile.py
         training-job.json
         tuning-job.json
     """,

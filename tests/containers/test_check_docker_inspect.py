@@ -1,4 +1,4 @@
-"""What scripts/dockerfile_reader.py reads from a Dockerfile is what the built image says."""
+"""What tools/check/dockerfile.py reads from a Dockerfile is what the built image says."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""scripts/check_repository.py: what it finds in wrong repositories, and in right ones: nothing."""
+"""tools/check: what it finds in wrong repositories, and in right ones: nothing."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from corpus.right import RIGHT
 from corpus.wrong import WRONG
 from support import LANGUAGES, oldest_python
 
-SCRIPT = "scripts/check_repository.py"
+SCRIPT = "tools check"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def bake_once(bake, language):
 def run(folder, *arguments):
     """Run the script as a user does, with the oldest Python that it promises."""
     done = subprocess.run(
-        [oldest_python(), "-B", SCRIPT, *arguments],
+        [oldest_python(), "-B", *SCRIPT.split(), *arguments],
         cwd=folder,
         capture_output=True,
         encoding="utf-8",

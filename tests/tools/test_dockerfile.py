@@ -1,4 +1,4 @@
-"""scripts/dockerfile_reader.py against BuildKit's parser, and fuzzed."""
+"""tools/check/dockerfile.py against BuildKit's parser, and fuzzed."""
 
 import re
 

@@ -29,7 +29,7 @@ def scripts(bake):
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.object(sys, "dont_write_bytecode", True),
     ):
-        names = ("aws", "train_local", "check_repository", "follow_job", "submit_job")
+        names = ("aws", "train_local", "follow_job", "submit_job")
         for name in names:
             sys.modules.pop(name, None)
         modules = {name: importlib.import_module(name) for name in names}

@@ -37,7 +37,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import check_repository
 from aws import Aws, AwsError, note
 from follow_job import LAST_JOB, describe, follow
 from train_local import (
@@ -49,6 +48,9 @@ from train_local import (
     read_request,
     say,
 )
+
+sys.path.append(str(REPOSITORY / "tools"))
+from check import command as check_repository
 
 # Of the names and ARNs that training-job.json has before there is an account.
 PLACEHOLDER = "111122223333"

@@ -1,4 +1,4 @@
-"""The scripts under test, imported from where they lie."""
+"""The tools under test, imported from where they lie."""
 
 import importlib
 import sys
@@ -7,8 +7,8 @@ from support import TEMPLATE
 
 
 def load(name):
-    """Import a generated script, without a cache beside it, which would be generated too."""
-    sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "scripts"))
+    """Import a module of the tools, without a cache beside it, which would be generated too."""
+    sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"))
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         return importlib.import_module(name)
@@ -17,5 +17,5 @@ def load(name):
         sys.path.pop(0)
 
 
-dockerfile_reader = load("dockerfile_reader")
-check_repository = load("check_repository")
+dockerfile_reader = load("check.dockerfile")
+check_repository = load("check.command")

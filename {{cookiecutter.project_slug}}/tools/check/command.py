@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Say what in this repository is known to break a training job, without building anything.
 
-    python3 scripts/check_repository.py [--strict] [--format text|github|json] [FOLDER]
-    python3 scripts/check_repository.py --explain RULE
+    python3 tools check [--strict] [--format text|github|json] [FOLDER]
+    python3 tools check --explain RULE
 
 A finding is one line, `file:line: rule: what is wrong: what to write instead (clause)`. Clause
 numbers (C1, ...) are those of docs/contract.md of the template that made this repository. Errors
@@ -31,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dockerfile_reader import (
+from check.dockerfile import (
     LONGEST_VALUE,
     DockerfileError,
     Instruction,
@@ -1182,7 +1181,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="Rules: " + ", ".join(sorted(RULES)),
         allow_abbrev=False,
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent.parent)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parents[2])
     parser.add_argument("--strict", action="store_true", help="fail on warnings too")
     parser.add_argument("--explain", metavar="RULE", choices=sorted(RULES), help="teach a rule")
     parser.add_argument("--format", choices=("text", "github", "json"), default="text")
