@@ -50,7 +50,7 @@ if (way == "generate") {
 } else {
   setwd("/opt/ml/code")
   source("train.R")
-  opt_ml$cpu_limit <- function(...) 1
+  job$cpu_limit <- function(...) 1
   source("model.R")
   watch()
   given <- list(target = "is_male", max_iterations = 25, tolerance = 1e-8, in_memory = way == "memory")

@@ -88,10 +88,19 @@ FILES = {
         tests/testthat/test-cluster.R
         tests/testthat/test-opt_ml.R
         tests/testthat/test-train.R
-        training/cluster.R
+        training/job/channels.R
+        training/job/checkpoints.R
+        training/job/cluster.R
+        training/job/cpus.R
+        training/job/files.R
+        training/job/hosts.R
+        training/job/hyperparameters.R
+        training/job/log.R
+        training/job/model_folder.R
+        training/job/outcome.R
+        training/job/stop.R
+        training/job/stop.c
         training/model.R
-        training/opt_ml.R
-        training/sigterm.c
         training/tables.R
         training/train.R
     """,

@@ -12,7 +12,7 @@ GENERATED = "{{cookiecutter.project_slug}}"
 # The user's model and dependency file, and the template's program, by language.
 PLACES = {
     "python": ("training/model.py", "requirements.txt", "training/opt_ml.py"),
-    "r": ("training/model.R", "packages.txt", "training/opt_ml.R"),
+    "r": ("training/model.R", "packages.txt", "training/job/channels.R"),
     "java": (
         "src/main/java/training/Model.java",
         "pom.xml",

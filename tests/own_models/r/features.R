@@ -15,6 +15,6 @@ read_penguins <- function(files) {
 refuse_strangers <- function(table, known) {
   strangers <- setdiff(levels(table$species), levels(known$species))
   if (length(strangers) > 0) {
-    opt_ml$fail('The species "', strangers[1], '" of holdout is not among those of train.')
+    job$fail('The species "', strangers[1], '" of holdout is not among those of train.')
   }
 }

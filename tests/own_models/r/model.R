@@ -4,10 +4,10 @@ library(ranger)
 source("features.R")
 
 model_hyperparameters <- list(
-  opt_ml$hyperparameter("outcome", "string", "body_mass_g", "column to predict"),
-  opt_ml$hyperparameter("trees", "integer", 200, "trees of the forest", minimum = 1),
-  opt_ml$hyperparameter("splits", "integer", 10, "random splits that a node tries", minimum = 1),
-  opt_ml$hyperparameter("bootstrap", "boolean", TRUE, "whether a tree sees a sample of the rows")
+  job$hyperparameter("outcome", "string", "body_mass_g", "column to predict"),
+  job$hyperparameter("trees", "integer", 200, "trees of the forest", minimum = 1),
+  job$hyperparameter("splits", "integer", 10, "random splits that a node tries", minimum = 1),
+  job$hyperparameter("bootstrap", "boolean", TRUE, "whether a tree sees a sample of the rows")
 )
 
 model_required_channels <- c("train", "holdout")
@@ -28,7 +28,7 @@ model_finished <- function(model) {
 
 model_step <- function(model) {
   given <- model$hyperparameters
-  opt_ml$log_line("Growing ", given$trees, " trees.")
+  job$log_line("Growing ", given$trees, " trees.")
   model$forest <- ranger(
     stats::reformulate(".", given$outcome), model$tables$train,
     num.trees = given$trees, replace = given$bootstrap,

@@ -7,7 +7,7 @@
 # model_step and is finished when `steps` is 1.
 #
 # With `several_hosts <- TRUE` a job may have several hosts. All this then happens on the first, and
-# what each must do on its own data is called by parallel::clusterCall(cluster$nodes, ...): see
+# what each must do on its own data is called by parallel::clusterCall(job$nodes, ...): see
 # cluster.R. Without that line there is one host, and `channels` are its own.
 
 source("tables.R", encoding = "UTF-8")
@@ -15,15 +15,15 @@ source("tables.R", encoding = "UTF-8")
 several_hosts <- TRUE
 
 model_hyperparameters <- list(
-  opt_ml$hyperparameter("target", "string", "is_male", "column to predict, 0 or 1"),
-  opt_ml$hyperparameter(
+  job$hyperparameter("target", "string", "is_male", "column to predict, 0 or 1"),
+  job$hyperparameter(
     "max_iterations", "integer", 25, "iterations at most", minimum = 1, maximum = 100000
   ),
-  opt_ml$hyperparameter(
+  job$hyperparameter(
     "tolerance", "number", 1e-8, "relative change of the deviance that ends the training",
     minimum = 0, maximum = 1
   ),
-  opt_ml$hyperparameter(
+  job$hyperparameter(
     "in_memory", "boolean", TRUE, "keep the rows in memory; false keeps them in /tmp"
   )
 )
@@ -56,15 +56,15 @@ model_new <- function(hyperparameters) {
 model_read <- function(model, channels) {
   first <- find_first(channels)
   found <- parallel::clusterApply(
-    cluster$nodes, channels, read_shard,
+    job$nodes, channels, read_shard,
     first = first, target = model$target, in_memory = model$in_memory
   )
   found <- Reduce(function(a, b) Map(add_traits, a, b), found)
   rows <- vapply(found, function(traits) traits$rows, 0)
-  opt_ml$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
+  job$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
   if (any(rows == 0)) {
     empty <- unlist(lapply(channels, `[[`, names(which(rows == 0))[1]))[1]
-    opt_ml$fail(empty, " has a header but no rows.")
+    job$fail(empty, " has a header but no rows.")
   }
   model$features <- setdiff(first$columns, model$target)
   model$rows <- as.list(rows)
@@ -281,16 +281,16 @@ find_dependent <- function(factor) {
 check_rows <- function(model) {
   rows <- model$rows$training
   if (model$positives %in% c(0, rows)) {
-    opt_ml$fail(sprintf(
+    job$fail(sprintf(
       'The target column "%s" is %d in every row of training: there is nothing to learn.',
       model$target, as.integer(model$positives > 0)
     ))
   }
   if (length(model$features) == 0) {
-    opt_ml$fail(sprintf('There is no column beside the target "%s".', model$target))
+    job$fail(sprintf('There is no column beside the target "%s".', model$target))
   }
   if (rows <= length(model$features)) {
-    opt_ml$fail(sprintf(
+    job$fail(sprintf(
       "There are %.0f rows of training, too few for %d coefficients.",
       rows, length(model$features) + 1
     ))
@@ -305,7 +305,7 @@ check_columns <- function(model) {
     return(invisible())
   }
   others <- model$features[setdiff(dependent[-1], 1) - 1]
-  opt_ml$fail(sprintf(
+  job$fail(sprintf(
     'The column "%s" %s: leave it out.',
     model$features[dependent[1] - 1],
     if (length(others) == 0) {
@@ -346,13 +346,13 @@ find_separating <- function(model, before) {
 warn_of_result <- function(model, separating) {
   model$separated <- length(separating) > 0
   if (model$separated) {
-    opt_ml$log_line(
+    job$log_line(
       "WARNING: the classes are (nearly) separated by ",
       toString(model$features[setdiff(separating, 1) - 1]),
       ": the coefficients grow without bound, and their standard errors mean nothing."
     )
   } else if (!model$converged) {
-    opt_ml$log_line(
+    job$log_line(
       "WARNING: not converged after ", model$steps, " iterations: raise max_iterations."
     )
   }

@@ -15,7 +15,7 @@ chunk_bytes <- 2^22
 #' @param channels The channels of each host.
 #' @return A list of `columns` and of `name`, to be told.
 find_first <- function(channels) {
-  headers <- parallel::clusterApply(cluster$nodes, channels, function(channels) {
+  headers <- parallel::clusterApply(job$nodes, channels, function(channels) {
     if (length(channels$training) > 0) read_header(channels$training[1])
   })
   host <- which(lengths(headers) > 0)[1]
@@ -34,7 +34,7 @@ find_first <- function(channels) {
 #' @return What is known of the rows of each channel: see `add_traits()`.
 read_shard <- function(channels, first, target, in_memory) {
   data.table::setDTthreads(0)
-  data.table::setDTthreads(min(data.table::getDTthreads(), opt_ml$cpu_limit()))
+  data.table::setDTthreads(min(data.table::getDTthreads(), job$cpu_limit()))
   shard$target <- target
   shard$tables <- list()
   sapply(intersect(c("training", "validation"), names(channels)), simplify = FALSE, function(name) {
@@ -55,7 +55,7 @@ read_shard <- function(channels, first, target, in_memory) {
 #' @noRd
 put_aside <- function(table) {
   path <- tempfile("table-")
-  opt_ml$write_or_fail(path, path, opt_ml$write_bytes(path, serialize(table, NULL, xdr = FALSE)))
+  job$write_or_fail(path, path, job$write_bytes(path, serialize(table, NULL, xdr = FALSE)))
   path
 }
 
@@ -79,7 +79,7 @@ add_traits <- function(a, b) {
 #'   in: let these be few and small.
 #' @return One result of all rows; NULL where there are none.
 over_rows <- function(channel, combine, summarise) {
-  found <- parallel::clusterCall(cluster$nodes, over_own_rows, channel, combine, summarise) |>
+  found <- parallel::clusterCall(job$nodes, over_own_rows, channel, combine, summarise) |>
     Filter(f = Negate(is.null))
   if (length(found) > 0) Reduce(combine, found)
 }
@@ -190,7 +190,7 @@ each_chunk <- function(file, use) {
     at_end <- length(got) == 0
     # Before the last line is used, since half a file may end in the midst of it.
     if (at_end && isTRUE(close(connection) != 0)) {
-      opt_ml$fail(file, " is damaged: it can't be unpacked.")
+      job$fail(file, " is damaged: it can't be unpacked.")
     }
     bytes <- c(rest, got)
     ends <- grepRaw("\n", bytes, fixed = TRUE, all = TRUE)
@@ -214,7 +214,7 @@ is_compressed <- function(file) {
 read_header <- function(file) {
   start <- readBin(file, "raw", 65536)
   if (identical(utils::head(start, 4), charToRaw("PAR1"))) {
-    opt_ml$fail(file, " is a Parquet file: only CSV can be read, plain or compressed by gzip.")
+    job$fail(file, " is a Parquet file: only CSV can be read, plain or compressed by gzip.")
   }
   # Decompresses what gzip has compressed.
   lines <- suppressWarnings(readLines(file, 1, warn = FALSE, skipNul = TRUE, encoding = "UTF-8"))
@@ -225,14 +225,14 @@ read_header <- function(file) {
   line <- sub("^\ufeff", "", lines)
   # Only where the first line is blank are the others looked at.
   if (all(trimws(line) == "") && all(trimws(readLines(file, warn = FALSE)) == "")) {
-    opt_ml$fail(file, " is empty.")
+    job$fail(file, " is empty.")
   }
   trimws(split_line(line))
 }
 
 #' @noRd
 check_header <- function(file, header, first, target) {
-  fail_here <- function(...) opt_ml$fail(file, ", line 1: ", ...)
+  fail_here <- function(...) job$fail(file, ", line 1: ", ...)
   for (i in seq_along(header)) {
     if (header[i] == "") {
       fail_here("column ", i, " has no name.")
@@ -308,7 +308,7 @@ parse_rows <- function(file, numbers, rows, header, target) {
     column <- which(bad[row, ])[1]
     is_target <- header[column] == target
     cell <- text[row, column]
-    opt_ml$fail(
+    job$fail(
       sprintf('%s, line %d, column "%s": ', file, numbers[row], header[column]),
       if (cell == "" && is_target) {
         "the target is empty."
@@ -322,7 +322,7 @@ parse_rows <- function(file, numbers, rows, header, target) {
     )
   }
   if (!is.na(ragged)) {
-    opt_ml$fail(sprintf(
+    job$fail(sprintf(
       "%s, line %d: %d fields, but the header has %d.",
       file, numbers[ragged], length(rows[[ragged]]), length(header)
     ))
@@ -342,5 +342,5 @@ split_line <- function(line) {
 
 #' @noRd
 fail_not_text <- function(file) {
-  opt_ml$fail(file, " is not a text file in UTF-8: only CSV can be read.")
+  job$fail(file, " is not a text file in UTF-8: only CSV can be read.")
 }

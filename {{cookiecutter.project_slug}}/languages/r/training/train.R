@@ -3,8 +3,7 @@
 #     Rscript train.R [train] [--hyperparameter value ...]
 #
 # The service starts the image with the word "train" (C1); everything else comes from files under
-# /opt/ml. The algorithm is in model.R, the service's contract in opt_ml.R, what makes several hosts
-# one in cluster.R.
+# /opt/ml. The algorithm is in model.R, what SageMaker asks of a container in job/.
 
 # Where the other files lie: beside this one. Rscript writes a blank in a path as "~+~".
 is_program <- sys.nframe() == 0
@@ -18,11 +17,12 @@ code <- if (is_program) {
 }
 # With the source, a stack trace has line numbers.
 options(keep.source = TRUE, keep.source.pkgs = TRUE)
-# Environments of their own, so that no name in model.R can replace one of the contract's.
-opt_ml <- new.env(parent = baseenv())
-sys.source(file.path(code, "opt_ml.R"), opt_ml, chdir = TRUE)
-cluster <- list2env(list(opt_ml = opt_ml), parent = baseenv())
-sys.source(file.path(code, "cluster.R"), cluster)
+# An environment of its own, so that no name in model.R can replace one of the contract's.
+job <- new.env(parent = baseenv())
+job$code <- file.path(code, "job")
+for (file in list.files(job$code, "[.]R$", full.names = TRUE)) {
+  sys.source(file, job)
+}
 
 #' Run the program
 #'
@@ -32,9 +32,9 @@ main <- function(arguments) {
   # R compiles functions as it meets them, which a short job pays with a quarter of its time: see
   # the loop below.
   compiler::enableJIT(0)
-  opt_ml$watch_sigterm()
-  opt_ml$limit_blas_threads()
-  opt_ml$run(function() train(arguments))
+  job$watch_sigterm()
+  job$limit_blas_threads()
+  job$run(function() train(arguments))
 }
 
 #' Read, train step by step, keep checkpoints, save the model
@@ -45,52 +45,52 @@ train <- function(arguments) {
   source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
 
   if ("--help" %in% arguments) {
-    cat(opt_ml$usage(model_hyperparameters), sep = "\n")
+    cat(job$usage(model_hyperparameters), sep = "\n")
     return(invisible())
   }
-  overrides <- opt_ml$read_arguments(arguments, model_hyperparameters)
-  hyperparameters <- opt_ml$read_hyperparameters(model_hyperparameters, overrides)
-  hosts <- opt_ml$read_hosts()
+  overrides <- job$read_arguments(arguments, model_hyperparameters)
+  hyperparameters <- job$read_hyperparameters(model_hyperparameters, overrides)
+  hosts <- job$read_hosts()
   for_several <- isTRUE(get0("several_hosts"))
-  cluster$join(hosts, for_several)
+  job$join(hosts, for_several)
   if (hosts$rank > 0) {
-    return(cluster$serve())
+    return(job$serve())
   }
-  nodes <- cluster$nodes
-  channels <- parallel::clusterEvalQ(nodes, opt_ml$read_channels(model_required_channels)) |>
+  nodes <- job$nodes
+  channels <- parallel::clusterEvalQ(nodes, job$read_channels(model_required_channels)) |>
     stats::setNames(hosts$names)
-  parallel::clusterCall(nodes, function(channels) opt_ml$check_channels(channels), channels)
+  parallel::clusterCall(nodes, function(channels) job$check_channels(channels), channels)
 
   model <- model_new(hyperparameters) |>
     model_read(if (for_several) channels else channels[[1]])
-  checkpoints <- opt_ml$open_checkpoints()
-  model <- opt_ml$resume(checkpoints, model, model_load_checkpoint)
+  checkpoints <- job$open_checkpoints()
+  model <- job$resume(checkpoints, model, model_load_checkpoint)
 
   metrics <- NULL
-  while (!model_finished(model) && !opt_ml$sigterm_received()) {
+  while (!model_finished(model) && !job$sigterm_received()) {
     if (proc.time()[["elapsed"]] > 2) {
       compiler::enableJIT(3)
     }
     model <- model_step(model)
     metrics <- model_metrics(model)
-    opt_ml$log_step(model$steps, metrics)
-    if (opt_ml$checkpoint_due(checkpoints)) {
-      opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+    job$log_step(model$steps, metrics)
+    if (job$checkpoint_due(checkpoints)) {
+      job$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
     }
   }
 
   if (model$steps == 0) {
-    opt_ml$fail_if_stopped()
+    job$fail_if_stopped()
   }
-  opt_ml$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+  job$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
   metadata <- list(
     hyperparameters = hyperparameters,
     metrics = as.list(if (is.null(metrics)) model_metrics(model) else metrics),
     steps = model$steps,
     stopped = !model_finished(model)
   )
-  opt_ml$save_model(model, model_save, model_load, c(metadata, model_metadata(model)))
-  cluster$leave()
+  job$save_model(model, model_save, model_load, c(metadata, model_metadata(model)))
+  job$leave()
 }
 
 if (is_program) {

@@ -48,14 +48,14 @@ quietly <- function(code) {
 
 # ---- The whole program ---------------------------------------------------------------------
 
-job <- jsonlite::read_json(file.path(root, "training-job.json"))
+request <- jsonlite::read_json(file.path(root, "training-job.json"))
 limit <- 120 # seconds
 
 #' Make /opt/ml as the job of training-job.json has it
 local_job <- function(frame = parent.frame()) {
   base <- local_opt_ml(frame = frame)
-  write_config(base, "hyperparameters.json", job$HyperParameters)
-  channels <- vapply(job$InputDataConfig, function(channel) channel$ChannelName, "")
+  write_config(base, "hyperparameters.json", request$HyperParameters)
+  channels <- vapply(request$InputDataConfig, function(channel) channel$ChannelName, "")
   config <- lapply(channels, function(name) {
     list(TrainingInputMode = "File", S3DistributionType = "FullyReplicated")
   })
@@ -127,7 +127,7 @@ slow_steps <- "
 model_step <- local({
   quick <- model_step
   function(model) {
-    opt_ml$log_line('a step begins')
+    job$log_line('a step begins')
     Sys.sleep(1)
     quick(model)
   }

@@ -50,7 +50,7 @@ test_that("a failure in what a worker is asked is told by the worker, with its t
   bases <- local_hosts()
   asks <- local_program("
 model_new <- function(hyperparameters) {
-  parallel::clusterEvalQ(cluster$nodes, if (opt_ml$read_hosts()$rank > 0) log('x'))
+  parallel::clusterEvalQ(job$nodes, if (job$read_hosts()$rank > 0) log('x'))
 }")
   leader <- start(bases$localhost, program = asks)
   worker <- finish(start(bases$worker), bases$worker)
@@ -111,18 +111,18 @@ test_that("SIGTERM while others are awaited is a sentence", {
 
 test_that("several hosts are refused by a model for one (C97)", {
   hosts <- list(names = c("algo-1", "algo-2"), current = "algo-1", rank = 0L)
-  expect_failure_sentence(cluster$join(hosts, able = FALSE), paste(
+  expect_failure_sentence(job$join(hosts, able = FALSE), paste(
     "This program trains on one host and the job has 2 (algo-1, algo-2):",
     "set InstanceCount to 1 in training-job.json."
   ))
 })
 
 test_that("those who are awaited are named", {
-  withr::defer(cluster$host_timeout <- timeout)
-  timeout <- cluster$host_timeout
-  waiting <- cluster$start_waiting()
+  withr::defer(job$host_timeout <- timeout)
+  timeout <- job$host_timeout
+  waiting <- job$start_waiting()
   expect_no_error(waiting(c("algo-2", "algo-3")))
-  cluster$host_timeout <- 0
+  job$host_timeout <- 0
   expect_failure_sentence(waiting(c("algo-2", "algo-3", "algo-4")), paste(
     "A host (algo-2, algo-3 or algo-4) did not answer for 0 s:",
     "it is gone, or slower than HOST_TIMEOUT allows."

@@ -1,14 +1,14 @@
 declared <- list(
-  opt_ml$hyperparameter("rounds", "integer", 100, "how often", minimum = 1, maximum = 100000),
-  opt_ml$hyperparameter("rate", "number", 0.1, "how much", minimum = 0),
-  opt_ml$hyperparameter("early", "boolean", FALSE, "whether"),
-  opt_ml$hyperparameter("label", "string", "y", "which"),
-  opt_ml$hyperparameter("device", "string", "cpu", "where", choices = c("cpu", "cuda"))
+  job$hyperparameter("rounds", "integer", 100, "how often", minimum = 1, maximum = 100000),
+  job$hyperparameter("rate", "number", 0.1, "how much", minimum = 0),
+  job$hyperparameter("early", "boolean", FALSE, "whether"),
+  job$hyperparameter("label", "string", "y", "which"),
+  job$hyperparameter("device", "string", "cpu", "where", choices = c("cpu", "cuda"))
 )
 
 read_json <- function(json, overrides = list(), frame = parent.frame()) {
   local_opt_ml("input/config/hyperparameters.json" = json, frame = frame)
-  quietly(opt_ml$read_hyperparameters(declared, overrides))
+  quietly(job$read_hyperparameters(declared, overrides))
 }
 
 # ---- Hyperparameters -----------------------------------------------------------------------
@@ -16,7 +16,7 @@ read_json <- function(json, overrides = list(), frame = parent.frame()) {
 test_that("a missing file and an empty one mean the defaults", {
   defaults <- list(rounds = 100, rate = 0.1, early = FALSE, label = "y", device = "cpu")
   local_opt_ml()
-  expect_identical(quietly(opt_ml$read_hyperparameters(declared)), defaults)
+  expect_identical(quietly(job$read_hyperparameters(declared)), defaults)
   expect_identical(read_json("{}"), defaults)
   expect_identical(read_json('{"rounds": "", "rate": "null", "early": "None"}'), defaults)
 })
@@ -95,7 +95,7 @@ test_that("a file that is no flat object is refused", {
 })
 
 test_that("arguments are pairs after the word train", {
-  read <- function(...) opt_ml$read_arguments(c(...), declared)
+  read <- function(...) job$read_arguments(c(...), declared)
   expect_identical(read(), list())
   expect_identical(read("train"), list())
   expect_identical(read("train", "--rounds", "3", "--rate", "-1"), list(rounds = "3", rate = "-1"))
@@ -119,7 +119,7 @@ test_that("arguments are pairs after the word train", {
 })
 
 test_that("usage() lists name, meaning, range and default of each", {
-  text <- paste(opt_ml$usage(declared), collapse = "\n")
+  text <- paste(job$usage(declared), collapse = "\n")
   expect_match(text, "--rounds  how often\n      an integer from 1 to 100000; default 100")
   expect_match(text, "--early  whether\n      true or false; default false")
 })
@@ -128,12 +128,12 @@ test_that("usage() lists name, meaning, range and default of each", {
 
 test_that("one host is the default, and rank follows the sorted names", {
   local_opt_ml()
-  expect_identical(opt_ml$read_hosts(), list(current = "algo-1", names = "algo-1", rank = 0L))
+  expect_identical(job$read_hosts(), list(current = "algo-1", names = "algo-1", rank = 0L))
   local_opt_ml(
     "input/config/resourceconfig.json" =
       '{"current_host": "b", "hosts": ["b"], "network_interface_name": "eth0", "topology": null}'
   )
-  expect_identical(opt_ml$read_hosts()$current, "b")
+  expect_identical(job$read_hosts()$current, "b")
 })
 
 test_that("the rank follows the sorted names, whatever else the file says", {
@@ -148,7 +148,7 @@ test_that("the rank follows the sorted names, whatever else the file says", {
       ], "network_interface_name": "eth7"}'
   )
   expect_identical(
-    opt_ml$read_hosts(),
+    job$read_hosts(),
     list(current = "algo-2", names = c("algo-1", "algo-10", "algo-2"), rank = 2L)
   )
 })
@@ -162,7 +162,7 @@ test_that("several hosts share out the files that each has as a whole (C52)", {
     "input/data/all/1.csv" = "1", "input/data/all/2.csv" = "1", "input/data/all/3.csv" = "1",
     "input/data/own/1.csv" = "1", "input/data/own/2.csv" = "1"
   )
-  channels <- quietly(opt_ml$read_channels(c("all", "own")))
+  channels <- quietly(job$read_channels(c("all", "own")))
   expect_identical(lapply(channels, basename), list(all = "2.csv", own = c("1.csv", "2.csv")))
 })
 
@@ -179,7 +179,7 @@ test_that("the files of each channel are found, and only data", {
     "input/data/b/\u00fc.csv" = "1",
     "input/data/b-manifest" = "[]"
   )
-  log <- capture.output(channels <- opt_ml$read_channels("a"))
+  log <- capture.output(channels <- job$read_channels("a"))
   expect_identical(log, "Channels: a (3 files), b (1 file).")
   expect_identical(channels, list(
     a = file.path(base, "input/data/a", c("sub/B \u00fc.csv", "sub/empty.csv", "x.csv")),
@@ -189,7 +189,7 @@ test_that("the files of each channel are found, and only data", {
 
 test_that("without inputdataconfig.json the folders are the channels", {
   base <- local_opt_ml("input/data/a/x.csv" = "1", "input/data/a-manifest" = "[]")
-  log <- capture.output(channels <- opt_ml$read_channels("a"))
+  log <- capture.output(channels <- job$read_channels("a"))
   expect_named(channels, "a")
   expect_identical(log[1], paste0(
     "inputdataconfig.json is missing: taking the folders under ", base,
@@ -202,27 +202,27 @@ test_that("channels that can't be used are told by name", {
     "input/config/inputdataconfig.json" = '{"validation": {}, "train": {}}'
   )
   expect_failure_sentence(
-    opt_ml$read_channels("training"),
+    job$read_channels("training"),
     'Channel "training" is missing: the job has only the channels train, validation.'
   )
-  empty <- quietly(opt_ml$read_channels("train"))
+  empty <- quietly(job$read_channels("train"))
   sentence <- paste0(
     'Channel "train" is empty: there is no file under ', base, "/input/data/train"
   )
-  expect_failure_sentence(opt_ml$check_channels(list(empty)), paste0(sentence, "."))
+  expect_failure_sentence(job$check_channels(list(empty)), paste0(sentence, "."))
   expect_failure_sentence(
-    opt_ml$check_channels(list(empty, empty)), paste0(sentence, " on any host.")
+    job$check_channels(list(empty, empty)), paste0(sentence, " on any host.")
   )
   other <- list(train = "a.csv", validation = "b.csv")
-  expect_no_error(opt_ml$check_channels(list(empty, other)))
+  expect_no_error(job$check_channels(list(empty, other)))
   local_opt_ml("input/config/inputdataconfig.json" = "{}")
   expect_failure_sentence(
-    opt_ml$read_channels("training"), 'Channel "training" is missing: the job has no channels.'
+    job$read_channels("training"), 'Channel "training" is missing: the job has no channels.'
   )
   local_opt_ml(
     "input/config/inputdataconfig.json" = '{"training": {"TrainingInputMode": "Pipe"}}'
   )
-  expect_failure_sentence(opt_ml$read_channels("training"), paste(
+  expect_failure_sentence(job$read_channels("training"), paste(
     "Channel \"training\" comes in Pipe mode, which this program can't read:",
     "use FastFile in training-job.json, which streams as well."
   ))
@@ -234,12 +234,12 @@ save_steps <- function(model, path) saveRDS(model$steps, path)
 load_steps <- function(model, path) list(steps = readRDS(path))
 
 checkpoint <- function(checkpoints, step) {
-  opt_ml$save_checkpoint(checkpoints, list(steps = step), save_steps, load_steps)
+  job$save_checkpoint(checkpoints, list(steps = step), save_steps, load_steps)
 }
 
 test_that("the last three checkpoints are kept, and one that is being uploaded", {
   base <- local_opt_ml("checkpoints/checkpoint-00000001.sagemaker-uploading" = "")
-  checkpoints <- opt_ml$open_checkpoints()
+  checkpoints <- job$open_checkpoints()
   for (step in 1:6) checkpoint(checkpoints, step)
   expect_identical(list.files(file.path(base, "checkpoints")), c(
     "checkpoint-00000001", "checkpoint-00000001.sagemaker-uploading", "checkpoint-00000004",
@@ -253,10 +253,10 @@ test_that("the newest checkpoint that is whole is taken", {
     "checkpoints/checkpoint-00000010.sagemaker-uploaded" = "",
     "checkpoints/checkpoint-00000011.sagemaker-ignore" = "half"
   )
-  checkpoints <- opt_ml$open_checkpoints()
+  checkpoints <- job$open_checkpoints()
   for (step in 1:8) checkpoint(checkpoints, step)
   log <- capture.output(
-    model <- opt_ml$resume(checkpoints, list(steps = 0), load_steps)
+    model <- job$resume(checkpoints, list(steps = 0), load_steps)
   )
   expect_identical(model$steps, 8L)
   expect_match(
@@ -270,9 +270,9 @@ test_that("broken checkpoints alone mean the beginning, and do not push new ones
     "checkpoints/checkpoint-00000007" = "x", "checkpoints/checkpoint-00000008" = "x",
     "checkpoints/checkpoint-00000009" = "x"
   )
-  checkpoints <- opt_ml$open_checkpoints()
+  checkpoints <- job$open_checkpoints()
   log <- capture.output(
-    model <- opt_ml$resume(checkpoints, list(steps = 0), load_steps)
+    model <- job$resume(checkpoints, list(steps = 0), load_steps)
   )
   expect_identical(model$steps, 0)
   expect_identical(
@@ -284,23 +284,23 @@ test_that("broken checkpoints alone mean the beginning, and do not push new ones
 
 test_that("the first checkpoint is due at once, the next not before a second", {
   local_opt_ml()
-  checkpoints <- opt_ml$open_checkpoints()
-  expect_true(opt_ml$checkpoint_due(checkpoints))
+  checkpoints <- job$open_checkpoints()
+  expect_true(job$checkpoint_due(checkpoints))
   checkpoint(checkpoints, 1)
-  expect_false(opt_ml$checkpoint_due(checkpoints))
-  checkpoints$due_at <- opt_ml$seconds()
-  expect_true(opt_ml$checkpoint_due(checkpoints))
+  expect_false(job$checkpoint_due(checkpoints))
+  checkpoints$due_at <- job$seconds()
+  expect_true(job$checkpoint_due(checkpoints))
 })
 
 test_that("without the folder there are no checkpoints", {
   base <- local_opt_ml()
   unlink(file.path(base, "checkpoints"), recursive = TRUE)
-  expect_output(checkpoints <- opt_ml$open_checkpoints(), paste0(
+  expect_output(checkpoints <- job$open_checkpoints(), paste0(
     "No checkpoints: ", base, "/checkpoints does not exist (the job has no CheckpointConfig)."
   ), fixed = TRUE)
-  expect_false(opt_ml$checkpoint_due(checkpoints))
+  expect_false(job$checkpoint_due(checkpoints))
   checkpoint(checkpoints, 1)
-  expect_identical(opt_ml$resume(checkpoints, "as it was", load_steps), "as it was")
+  expect_identical(job$resume(checkpoints, "as it was", load_steps), "as it was")
   expect_false(dir.exists(file.path(base, "checkpoints")))
 })
 
@@ -308,7 +308,7 @@ test_that("a checkpoint that can't be read back is none", {
   base <- local_opt_ml()
   half <- function(model, path) writeLines("half", path)
   expect_error(
-    opt_ml$save_checkpoint(opt_ml$open_checkpoints(), list(steps = 1), half, load_steps)
+    job$save_checkpoint(job$open_checkpoints(), list(steps = 1), half, load_steps)
   )
   expect_identical(list.files(file.path(base, "checkpoints")), character())
 })
@@ -325,7 +325,7 @@ load_two <- function(folder) readLines(file.path(folder, c("a.txt", "sub/b.txt")
 test_that("the model's files and metadata.json are put in place", {
   base <- local_opt_ml()
   metadata <- list(rows = list(training = 266), metrics = list(loss = 1e-9), stopped = FALSE)
-  expect_output(opt_ml$save_model(NULL, save_two, load_two, metadata), paste0(
+  expect_output(job$save_model(NULL, save_two, load_two, metadata), paste0(
     "Saved the model in ", base, "/model: a.txt, metadata.json, sub/b.txt."
   ), fixed = TRUE)
   files <- list.files(file.path(base, "model"), recursive = TRUE, all.files = TRUE)
@@ -342,7 +342,7 @@ test_that("a model without files is a failure", {
     file.create(file.path(folder, "empty"))
   })) {
     expect_error(
-      opt_ml$save_model(NULL, save, identity, list()), sentence, class = "training_failure"
+      job$save_model(NULL, save, identity, list()), sentence, class = "training_failure"
     )
     expect_identical(model_files(base), character())
   }
@@ -351,11 +351,11 @@ test_that("a model without files is a failure", {
 test_that("a model that can't be read back, or half of one, is not left behind", {
   base <- local_opt_ml()
   refuse <- function(folder) stop("not mine")
-  expect_error(opt_ml$save_model(NULL, save_two, refuse, list()), "not mine")
+  expect_error(job$save_model(NULL, save_two, refuse, list()), "not mine")
   expect_identical(model_files(base), character())
   # The second file finds a folder in its place.
   dir.create(file.path(base, "model/sub/b.txt/x"), recursive = TRUE)
-  expect_error(opt_ml$save_model(NULL, save_two, load_two, list()))
+  expect_error(job$save_model(NULL, save_two, load_two, list()))
   expect_false(file.exists(file.path(base, "model/a.txt")))
 })
 
@@ -363,19 +363,19 @@ test_that("a model that can't be read back, or half of one, is not left behind",
 
 test_that("a success leaves no failure file", {
   base <- local_opt_ml("output/failure" = "of the last time")
-  expect_identical(opt_ml$run(function() NULL), 0L)
+  expect_identical(job$run(function() NULL), 0L)
   expect_false(file.exists(file.path(base, "output/failure")))
 })
 
 test_that("what the user can mend is one sentence", {
   base <- local_opt_ml()
   expect_message(
-    status <- opt_ml$run(function() opt_ml$fail("It is so.")), "^It is so\\.\n$"
+    status <- job$run(function() job$fail("It is so.")), "^It is so\\.\n$"
   )
   expect_identical(status, 1L)
   expect_identical(readLines(file.path(base, "output/failure")), "It is so.")
   expect_message(
-    status <- opt_ml$run(function() opt_ml$fail("It is so.", exit_code = 2L)), "^It is so\\.\n$"
+    status <- job$run(function() job$fail("It is so.", exit_code = 2L)), "^It is so\\.\n$"
   )
   expect_identical(status, 2L)
 })
@@ -385,7 +385,7 @@ test_that("an error of the program's own comes with its stack trace", {
   unlink(file.path(base, "output"), recursive = TRUE)
   deepest <- function() stop("\u001b[31moops\u001b[0m \u00fc\nand more")
   expect_message(
-    status <- opt_ml$run(function() deepest()), "^simpleError: oops \u00fc\n  deepest\\(\\)"
+    status <- job$run(function() deepest()), "^simpleError: oops \u00fc\n  deepest\\(\\)"
   )
   expect_identical(status, 1L)
   lines <- readLines(file.path(base, "output/failure"), encoding = "UTF-8")
@@ -396,16 +396,16 @@ test_that("an error of the program's own comes with its stack trace", {
 test_that("the failure file has at most 1024 characters", {
   base <- local_opt_ml()
   deep <- function(n) if (n == 0) stop(strrep("\u00fc", 500)) else deep(n - 1)
-  expect_message(opt_ml$run(function() deep(50)))
+  expect_message(job$run(function() deep(50)))
   text <- readChar(file.path(base, "output/failure"), 1e5)
   expect_identical(nchar(text), 1024L)
-  expect_message(opt_ml$run(function() opt_ml$fail(strrep("x", 3000))))
+  expect_message(job$run(function() job$fail(strrep("x", 3000))))
   expect_identical(nchar(readChar(file.path(base, "output/failure"), 1e5)), 1024L)
 })
 
 test_that("step lines have six digits and no locale", {
   expect_output(
-    opt_ml$log_step(12, c("a:b" = 0.3123456789, c = 1.2e-5, d = NaN, e = 3)),
+    job$log_step(12, c("a:b" = 0.3123456789, c = 1.2e-5, d = NaN, e = 3)),
     "^step=12 a:b=0.312346 c=1.2e-05 d=nan e=3$"
   )
 })
@@ -416,7 +416,7 @@ test_that("the processors are those of the container, in both versions of contro
   limit <- function(...) {
     cgroup <- withr::local_tempdir()
     write_files(cgroup, list(...))
-    opt_ml$cpu_limit(cgroup)
+    job$cpu_limit(cgroup)
   }
   expect_identical(limit(cpu.max = "150000 100000\n"), 2)
   expect_identical(limit(cpu.max = "max 100000\n"), Inf)

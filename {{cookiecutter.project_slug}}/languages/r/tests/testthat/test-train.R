@@ -13,8 +13,8 @@ test_that("the job of this repository trains", {
   expect_false(metadata$stopped)
   expect_gte(metadata$steps, 1)
   for (each in model_hyperparameters) {
-    given <- job$HyperParameters[[each$name]]
-    expected <- if (is.null(given)) each$default else opt_ml$decode(each, given)
+    given <- request$HyperParameters[[each$name]]
+    expected <- if (is.null(given)) each$default else job$decode(each, given)
     expect_equal(metadata$hyperparameters[[each$name]], expected)
   }
 })
@@ -22,7 +22,7 @@ test_that("the job of this repository trains", {
 test_that("every metric of training-job.json is found in the log", {
   base <- local_job()
   log <- train_in(base)$stdout
-  for (metric in job$AlgorithmSpecification$MetricDefinitions) {
+  for (metric in request$AlgorithmSpecification$MetricDefinitions) {
     expect_match(log, metric$Regex, perl = TRUE, all = FALSE, info = metric$Name)
   }
 })
@@ -104,7 +104,7 @@ test_that("SIGTERM before the first step: there is no model", {
   base <- local_job()
   slow_reading <- "
 model_new <- function(hyperparameters) {
-  opt_ml$log_line('reading begins')
+  job$log_line('reading begins')
   Sys.sleep(1)
   list(steps = 0)
 }

@@ -1,8 +1,8 @@
 /* R has no handler for SIGTERM, and as PID 1 it does not even die of it (C6).
  *
- * Here a thread awaits it, logs it and sets a flag, which opt_ml.R reads between the steps: R's own
+ * Here a thread awaits it, logs it and sets a flag, which stop.R reads between the steps: R's own
  * interrupts would abandon the step, and a signal that breaks into its writing to another host ends
- * that with an error. `R CMD SHLIB sigterm.c` makes the library that opt_ml.R loads.
+ * that with an error. `R CMD SHLIB stop.c` makes the library that stop.R loads.
  */
 #include <pthread.h>
 #include <signal.h>

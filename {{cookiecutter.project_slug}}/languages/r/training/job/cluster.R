@@ -1,7 +1,7 @@
 # Several hosts as one: a cluster of R's own `parallel`. Knows the engine, not the algorithm.
 #
 # The first host leads: it alone runs the loop of train.R, and what all hosts must do it calls by
-# parallel::clusterCall(cluster$nodes, ...), clusterApply() or clusterEvalQ(). A worker has sourced
+# parallel::clusterCall(job$nodes, ...), clusterApply() or clusterEvalQ(). A worker has sourced
 # the same files and answers until the leader is done. The two kinds of nodes below are written for
 # the documented back-end interface, ?parallel::sendData, and not with makePSOCKcluster(): so a
 # host that is awaited is named, one that fails says why itself, and one that is gone ends the
@@ -65,7 +65,7 @@ receive_from_other_host <- function(node) {
         unserialize(each$con),
         error = function(condition) {
           waiting(each$host)
-          opt_ml$fail(as_subject(each$host), " is gone: the job can't go on without it.")
+          fail(as_subject(each$host), " is gone: the job can't go on without it.")
         }
       )
     }
@@ -110,14 +110,14 @@ join <- function(hosts, able) {
     return(invisible())
   }
   if (!able) {
-    opt_ml$fail(
+    fail(
       "This program trains on one host and the job has ", length(hosts$names), " (",
       toString(hosts$names), "): set InstanceCount to 1 in training-job.json."
     )
   }
   leader <- hosts$names[1]
   workers <- hosts$names[-1]
-  opt_ml$log_line(
+  log_line(
     "Hosts: ", leader, " (leader), ", toString(workers), "; this is ", hosts$current, "."
   )
   host_timeout <<- read_timeout()
@@ -147,7 +147,7 @@ leave <- function() {
 read_timeout <- function() {
   text <- Sys.getenv("HOST_TIMEOUT", host_timeout)
   if (!grepl("^[0-9]*[1-9][0-9]*$", text)) {
-    opt_ml$fail('HOST_TIMEOUT is "', text, '": it must be a number of seconds.')
+    fail('HOST_TIMEOUT is "', text, '": it must be a number of seconds.')
   }
   as.integer(text)
 }
@@ -173,7 +173,7 @@ welcome <- function(workers) {
       close(visitor)
     }
     waiting(missing)
-    opt_ml$fail_if_stopped()
+    fail_if_stopped()
   }
   joined[workers]
 }
@@ -186,14 +186,14 @@ visit <- function(leader, current) {
   waiting <- start_waiting()
   repeat {
     connection <- tryCatch(
-      opt_ml$muffle_warnings(
+      muffle_warnings(
         socketConnection(leader, port, blocking = TRUE, open = "a+b", timeout = 5)
       ),
       error = function(condition) NULL
     )
     if (!is.null(connection)) break
     waiting(leader)
-    opt_ml$fail_if_stopped()
+    fail_if_stopped()
     Sys.sleep(0.5)
   }
   node <- other_host(leader, connection)
@@ -208,19 +208,19 @@ visit <- function(leader, current) {
 #' @return A function of their names that says every half minute who is awaited, and fails when
 #'   the time is over.
 start_waiting <- function() {
-  start <- opt_ml$seconds()
+  start <- seconds()
   logged <- 0
   function(names) {
-    waited <- opt_ml$seconds() - start
+    waited <- seconds() - start
     if (length(names) > 0 && waited >= host_timeout) {
-      opt_ml$fail(
+      fail(
         as_subject(names), " did not answer for ", host_timeout,
         " s: it is gone, or slower than HOST_TIMEOUT allows."
       )
     }
     if (length(names) > 0 && waited >= logged + wait_logged_every) {
       logged <<- waited %/% wait_logged_every * wait_logged_every
-      opt_ml$log_line("Waiting for ", toString(names), " since ", logged, " s.")
+      log_line("Waiting for ", toString(names), " since ", logged, " s.")
     }
   }
 }

@@ -1,0 +1,73 @@
+# Which files of each channel this host reads.
+
+#' Find the files of each channel (C32, C43)
+#'
+#' Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+#' out the files of a channel that each of them has as a whole, so that each row counts once (C52).
+#' A required channel that is missing and Pipe mode (C50) are failures.
+#'
+#' @param required Names of channels.
+#' @return Absolute paths, sorted, by the channel's name.
+read_channels <- function(required) {
+  data <- path_to("input", "data")
+  if (!dir.exists(path_to("input"))) {
+    fail(path_to("input"), " does not exist: start with `make train`, or mount it.")
+  }
+  config <- read_config("inputdataconfig.json")
+  if (is.null(config)) {
+    log_line("inputdataconfig.json is missing: taking the folders under ", data, " as channels.")
+    # Folders only: the service puts a file <channel>-manifest beside each (C44).
+    folders <- list.dirs(data, full.names = FALSE, recursive = FALSE)
+    config <- sapply(folders[!startsWith(folders, ".")], function(name) list(), simplify = FALSE)
+  }
+  config <- config[order(names(config), method = "radix")]
+  for (name in setdiff(required, names(config))) {
+    present <- if (length(config) == 0) {
+      "no channels"
+    } else {
+      paste("only the channels", toString(names(config)))
+    }
+    fail(sprintf('Channel "%s" is missing: the job has %s.', name, present))
+  }
+  hosts <- read_hosts()
+  channels <- sapply(names(config), simplify = FALSE, function(name) {
+    if (identical(config[[name]]$TrainingInputMode, "Pipe")) {
+      fail(
+        'Channel "', name, "\" comes in Pipe mode, which this program can't read: ",
+        "use FastFile in training-job.json, which streams as well."
+      )
+    }
+    files <- find_files(file.path(data, name))
+    is_mine <- (seq_along(files) - 1) %% length(hosts$names) == hosts$rank
+    if (identical(config[[name]]$S3DistributionType, "FullyReplicated")) files[is_mine] else files
+  })
+  counts <- sprintf("%s (%s)", names(channels), count(lengths(channels), "file"))
+  log_line("Channels: ", if (length(counts) > 0) toString(counts) else "none", ".")
+  channels
+}
+
+#' Refuse a channel that is empty, which on one of several hosts it may be (C52)
+#'
+#' @param channels What `read_channels()` returned on each host.
+check_channels <- function(channels) {
+  for (name in names(channels[[1]])) {
+    if (sum(lengths(lapply(channels, `[[`, name))) == 0) {
+      fail(
+        'Channel "', name, '" is empty: there is no file under ', path_to("input", "data", name),
+        if (length(channels) > 1) " on any host", "."
+      )
+    }
+  }
+}
+
+#' @noRd
+find_files <- function(folder) {
+  names <- list.files(folder, recursive = TRUE, all.files = TRUE, no.. = TRUE)
+  names <- names[!grepl("(^|/)[._]", names, useBytes = TRUE)]
+  # By their bytes: R refuses to order what is no text in its locale.
+  bytes <- names
+  Encoding(bytes) <- "bytes"
+  files <- file.path(folder, names[order(bytes, method = "radix")])
+  marker <- file.size(files) == 0 & !grepl("[.][^./]+$", files, useBytes = TRUE)
+  files[!marker]
+}

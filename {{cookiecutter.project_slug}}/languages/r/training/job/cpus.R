@@ -1,0 +1,27 @@
+# The processors that the container may use.
+
+#' The processors that the container may use, whatever the machine has
+#'
+#' @param cgroup Where the control group is.
+#' @return A number; Inf where there is no limit.
+cpu_limit <- function(cgroup = "/sys/fs/cgroup") {
+  # The second version of control groups has both numbers in one file, the first has two.
+  files <- file.path(cgroup, c("cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+  limit <- unlist(lapply(files[file.exists(files)], scan, what = "", quiet = TRUE))
+  if (length(limit) != 2 || limit[1] %in% c("max", "-1")) {
+    return(Inf)
+  }
+  ceiling(as.numeric(limit[1]) / as.numeric(limit[2]))
+}
+
+#' Have OpenBLAS, where R uses it, start no more threads than there are processors for them
+#'
+#' It counts the machine's.
+limit_blas_threads <- function() {
+  blas <- tryCatch(dyn.load(extSoftVersion()[["BLAS"]]), error = function(condition) NULL)
+  routine <- "openblas_set_num_threads"
+  if (is.finite(cpu_limit()) && !is.null(blas) && is.loaded(routine, blas[["name"]], "Fortran")) {
+    .Fortran(routine, as.integer(cpu_limit()), PACKAGE = blas[["name"]])
+  }
+  invisible()
+}
