@@ -1,9 +1,11 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from support import LANGUAGES, TEMPLATE
@@ -17,16 +19,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def bake(cookies_session):
-    """Function: language, other answers → a freshly generated repository."""
+def bake(cookies_session, tmp_path_factory):
+    """Function: language, other answers → a repository of the caller's own, as if just generated.
 
-    def generate(language, **answers):
-        answers = {"project_slug": f"penguins-{language}", "language": language, **answers}
+    The same answers are generated once; each call returns a copy.
+    """
+
+    @cache
+    def generate(**answers):
         result = cookies_session.bake(extra_context=answers, template=str(TEMPLATE))
         assert result.exit_code == 0, result.exception
         return result.project_path
 
-    return generate
+    def copy(language, **answers):
+        slug = answers.pop("project_slug", f"penguins-{language}")
+        repository = generate(project_slug=slug, language=language, **answers)
+        return shutil.copytree(repository, tmp_path_factory.mktemp("baked") / slug)
+
+    return copy
 
 
 @pytest.fixture(scope="session", params=LANGUAGES)

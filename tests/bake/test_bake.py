@@ -241,8 +241,14 @@ def assert_valid(value, shape, name="request"):
         assert value in limits["enum"], name
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "cn-northwest-1", "us-gov-west-1"])
-@pytest.mark.parametrize("slug", ["p2", "a-slug-of-the-forty-characters-it-may-ha"])
+@pytest.mark.parametrize(
+    ("region", "slug"),
+    [
+        ("us-east-1", "p2"),
+        ("us-gov-west-1", "penguin-training"),
+        ("cn-northwest-1", "a-slug-of-the-forty-characters-it-may-ha"),
+    ],
+)
 def test_training_job_is_a_valid_request(bake, language, region, slug):
     repository = bake(language, project_slug=slug, aws_region=region)
     request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
