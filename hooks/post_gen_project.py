@@ -39,7 +39,7 @@ def keep_ci(project: Path, ci: str) -> None:
 
 def set_modes(project: Path) -> None:
     """Make the scripts executable: a template that came as a zip has lost the modes."""
-    for file in sorted((project / "scripts").glob("*")):
+    for file in sorted(project.glob("*.sh")):
         # What starts with #! is a program.
         if not file.is_file() or not file.read_bytes().startswith(b"#!"):
             continue

@@ -33,7 +33,7 @@ find_engine() {
 
 on_this_machine() {
   printf '\n%s: training on this machine instead, without a container.\n\n' "$1"
-  python3 scripts/train_local.py --no-container
+  python3 tools train --no-container
 }
 
 main "$@"

@@ -30,42 +30,46 @@ FILES = {
         LICENSE
         Makefile
         README.md
-        buildspec.yml
-        contract/conftest.py
-        contract/pytest.ini
-        contract/requirements.txt
-        contract/run.py
-        contract/service.py
-        contract/test_checkpoints.py
-        contract/test_image.py
-        contract/test_inputs.py
-        contract/test_outcome.py
-        contract/test_start.py
+        build_and_push.sh
         data/README.md
         data/training/penguins.csv
         data/validation/penguins.csv
         examples/submit_with_sdk.py
-        infrastructure/repository.yaml
-        infrastructure/team.yaml
         pyproject.toml
-        scripts/aws.py
-        scripts/build_and_push.sh
-        scripts/deploy.py
-        scripts/follow_job.py
-        scripts/submit_job.py
-        scripts/train_local.py
-        scripts/training_job.py
         tools/__main__.py
         tools/check/__init__.py
         tools/check/command.py
         tools/check/dockerfile.py
+        tools/cloud/__init__.py
+        tools/cloud/aws.py
+        tools/cloud/buildspec.yml
+        tools/cloud/deploy.py
+        tools/cloud/follow.py
+        tools/cloud/repository.yaml
+        tools/cloud/submit.py
+        tools/cloud/team.yaml
+        tools/contract/__init__.py
+        tools/contract/checkpoints.py
+        tools/contract/conftest.py
+        tools/contract/image.py
+        tools/contract/inputs.py
+        tools/contract/outcome.py
+        tools/contract/pytest.ini
+        tools/contract/requirements.txt
+        tools/contract/run.py
+        tools/contract/start.py
+        tools/contract/trials.py
+        tools/job.py
+        tools/local/__init__.py
+        tools/local/run.py
+        tools/ruff.toml
         training-job.json
         tuning-job.json
     """,
     "python": """
         Dockerfile
         overrides.txt
-        contract/settings.ini
+        contract.ini
         requirements.in
         requirements.txt
         tests/conftest.py
@@ -81,7 +85,7 @@ FILES = {
     "r": """
         .lintr
         Dockerfile
-        contract/settings.ini
+        contract.ini
         packages.txt
         tests/lint.R
         tests/testthat/helper.R
@@ -107,7 +111,7 @@ FILES = {
     "java": """
         Dockerfile
         checkstyle.xml
-        contract/settings.ini
+        contract.ini
         pom.xml
         src/main/java/training/Checkpoints.java
         src/main/java/training/Cluster.java
@@ -211,7 +215,7 @@ def test_make_lists_the_verbs(repository):
     assert (done.returncode, done.stderr) == (0, "")
     verbs = re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE)
     here = ["help", "build", "train", "shell", "test", "check", "contract"]
-    there = ["deploy", "push", "submit", "tune", "logs", "stop", "model"]
+    there = ["deploy", "push", "submit", "tune", "logs", "stop", "fetch"]
     assert [verb for verb in verbs if verb != "lock"] == [*here, *there, "clean"]
 
 

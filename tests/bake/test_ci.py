@@ -34,7 +34,7 @@ def test_only_the_push_gets_a_token_and_only_after_approval(jobs):
     assert "permissions" not in jobs["test"]
     assert jobs["push"]["permissions"] == {"contents": "read", "id-token": "write"}
     # The environment is the one that the role's trust policy names.
-    stack = (GENERATED / "infrastructure/repository.yaml").read_text(encoding="utf-8")
+    stack = (GENERATED / "tools/cloud/repository.yaml").read_text(encoding="utf-8")
     assert f"    Default: {jobs['push']['environment']}\n" in stack
     assert jobs["push"]["needs"] == "test"
     assert jobs["push"]["if"] == "github.ref_type == 'tag'"

@@ -89,7 +89,7 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
 
     # The user's edits, in the files that the README calls theirs, and at the end of the Makefile.
     model, dependencies, opt_ml = PLACES[language]
-    theirs = [model, dependencies, "training-job.json", "README.md", "contract/settings.ini"]
+    theirs = [model, dependencies, "training-job.json", "README.md", "contract.ini"]
     for name in theirs:
         (repository / name).write_text(f"the user's {name}\n", encoding="utf-8")
     (repository / "data" / "validation" / "penguins.csv").unlink()
@@ -108,12 +108,12 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     # The template's second version changes the same files, and its own, and adds one.
     shared = template / GENERATED
     tree = shared / "languages" / language
-    changed = [opt_ml, "scripts/train_local.py", "Makefile"]
+    changed = [opt_ml, "tools/local/run.py", "Makefile"]
     for name in [*theirs, *changed, "data/README.md", "data/training/penguins.csv"]:
         path = shared / name if (shared / name).exists() else tree / name
         json = path.suffix == ".json"
         prepend(path, '  "EnableNetworkIsolation": false,\n' if json else "# version 2\n")
-    (shared / "scripts" / "new.sh").write_text("#!/bin/sh\necho new\n", encoding="utf-8")
+    (shared / "new.sh").write_text("#!/bin/sh\necho new\n", encoding="utf-8")
     commit(run, template, "Version 2")
     run(repository, *cruft, "update", "--skip-apply-ask")
 
@@ -127,11 +127,11 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     different = {path for path in before | after if before.get(path) != after.get(path)}
     assert {path.relative_to(repository).as_posix() for path in different} == {
         ".cruft.json",
-        "scripts/new.sh",
+        "new.sh",
         *changed,
     }
     for name in changed:
         assert "# version 2\n" in (repository / name).read_text(encoding="utf-8")
     assert (repository / "Makefile").read_text(encoding="utf-8").endswith("\n# the user's\n")
-    assert os.access(repository / "scripts" / "new.sh", os.X_OK)
+    assert os.access(repository / "new.sh", os.X_OK)
     run(repository, *cruft, "check")

@@ -296,10 +296,9 @@ def test_without_ci_the_users_other_files_of_github_stay(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 def test_scripts_are_executable_even_from_a_template_that_lost_its_modes(tmp_path):
-    (tmp_path / "scripts").mkdir()
-    for name, content in (("program", "#!/bin/sh\n"), ("data", "x\n")):
-        (tmp_path / "scripts" / name).write_text(content)
-        (tmp_path / "scripts" / name).chmod(0o644)
+    for name, content in (("program.sh", "#!/bin/sh\n"), ("data.sh", "x\n")):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o644)
     post_gen.set_modes(tmp_path)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("scripts/*")}
-    assert modes == {"program": 0o755, "data": 0o644}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*")}
+    assert modes == {"program.sh": 0o755, "data.sh": 0o644}

@@ -36,7 +36,7 @@ def test_generated_dockerfile_is_clean(repository):
 def test_generated_cloudformation_is_clean(bake):
     # The same in each language: it takes ten seconds.
     repository = bake("python")
-    templates = sorted((repository / "infrastructure").glob("*.yaml"))
+    templates = sorted((repository / "tools" / "cloud").glob("*.yaml"))
     assert templates
     lint(repository, "cfn-lint", "--include-checks", "I", "--", *templates)
 

@@ -1,4 +1,4 @@
-"""The stacks of infrastructure/: deployed to moto by `make deploy`, unchanged, and looked at."""
+"""The stacks of tools/cloud/: deployed to moto by `make deploy`, unchanged, and looked at."""
 
 import fnmatch
 import json
@@ -40,7 +40,7 @@ def region(request):
 
 def template(name):
     """Return a template as CloudFormation reads it."""
-    decoded, problems = cfnlint.decode.decode(GENERATED / "infrastructure" / f"{name}.yaml")
+    decoded, problems = cfnlint.decode.decode(GENERATED / "tools/cloud" / f"{name}.yaml")
     assert not problems
     return decoded
 
@@ -180,7 +180,7 @@ def stack(cloud):
 
     def make(name, region, **parameters):
         backend = cloud.backend("cloudformation", region)
-        text = (GENERATED / "infrastructure" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (GENERATED / "tools/cloud" / f"{name}.yaml").read_text(encoding="utf-8")
         change, made = backend.create_change_set("seals", "new", text, parameters, "", "CREATE")
         backend.execute_change_set(change)
         assert backend.stacks[made].status == "CREATE_COMPLETE", backend.stacks[made].events[-2]
@@ -434,7 +434,7 @@ SERVICES = (
 
 def rights(script):
     """Return the rights that each command of the aws CLI takes which a script names."""
-    text = (GENERATED / "scripts" / script).read_text(encoding="utf-8")
+    text = (GENERATED / script).read_text(encoding="utf-8")
     # A shell's words, and a Python call's: ask ecr describe-images; call("ecr", "describe-images".
     pairs = set(re.findall(r"\b([a-z0-9-]+)\"?,? \"?([a-z0-9]+(?:-[a-z0-9]+)+|cp|sync)\b", text))
     found = set()
@@ -486,8 +486,12 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
     user = iam.policies["PushPolicy"] + iam.policies["UserPolicy"]
     wanted = {
         "build_and_push.sh": {"ecr:DescribeImages", "codebuild:StartBuild", "s3:PutObject"},
-        "submit_job.py": {"sagemaker:CreateTrainingJob", "iam:GetRole", "s3:GetBucketLocation"},
-        "follow_job.py": {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
+        "tools/cloud/submit.py": {
+            "sagemaker:CreateTrainingJob",
+            "iam:GetRole",
+            "s3:GetBucketLocation",
+        },
+        "tools/cloud/follow.py": {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
     }
     for script, some in wanted.items():
         called = rights(script)
@@ -508,7 +512,7 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
 
 
 def test_the_repository_is_the_one_that_the_script_makes_where_there_is_no_stack():
-    text = (GENERATED / "scripts/build_and_push.sh").read_text(encoding="utf-8")
+    text = (GENERATED / "build_and_push.sh").read_text(encoding="utf-8")
     properties = template("repository")["Resources"]["Repository"]["Properties"]
     assert f"--image-tag-mutability {properties['ImageTagMutability']} " in text
     assert "scanOnPush=true" in text

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from support import TEMPLATE, unavailable
 
-SCRIPT = "scripts/build_and_push.sh"
+SCRIPT = "build_and_push.sh"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 UNCOMMITTED = r"uncommitted-[0-9a-f]{16}"
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -657,7 +657,7 @@ def test_a_credential_helper_that_stores_nothing(project, cloud, registry, docke
 
 @pytest.fixture
 def stack(cloud):
-    """The outputs of the repository's stack, as infrastructure/repository.yaml declares them."""
+    """The outputs of the repository's stack, as tools/cloud/repository.yaml declares them."""
     cloud.client("s3").create_bucket(Bucket="team")
     outputs = {"BuildProject": "build-pushed", "BucketName": "team"}
     template = {
@@ -700,7 +700,7 @@ class CodeBuild:
         return {"builds": [{"id": asked["ids"][0], "buildStatus": self.status, "logs": logs}]}
 
     def build(self):
-        buildspec = yaml.safe_load((self.folder / "buildspec.yml").read_text())
+        buildspec = yaml.safe_load((self.folder / "tools/cloud/buildspec.yml").read_text())
         (command,) = buildspec["phases"]["build"]["commands"]
         process = subprocess.Popen(
             ["sh", "-c", command],

@@ -1,4 +1,4 @@
-"""make submit, tune, logs, stop and model against moto, by the aws CLI, the scripts unchanged.
+"""make submit, tune, logs, stop and fetch against moto, by the aws CLI, the scripts unchanged.
 
 moto calls a job Completed as soon as it is made, and can't stop one. The fixture `service` mends
 both; what a job does meanwhile, the tests write into moto's state.
@@ -62,9 +62,7 @@ class Desk:
         pushed = ecr.put_image(repositoryName=self.slug, imageManifest=manifest, imageTag="1a2b3c")
         host = f"{cloud.account}.dkr.ecr.{REGION}.amazonaws.com"
         self.image = f"{host}/{self.slug}@{pushed['image']['imageId']['imageDigest']}"
-        tag = cloud.run(
-            repository, "bash", "scripts/build_and_push.sh", "--print-tag"
-        ).stdout.strip()
+        tag = cloud.run(repository, "bash", "build_and_push.sh", "--print-tag").stdout.strip()
         self.write("pushed-image.json", {"image": self.image, "tag": tag})
         self.make_stack({"BucketName": self.bucket, "ExecutionRoleArn": self.role})
 
@@ -93,9 +91,9 @@ class Desk:
             self.cloud.client("s3").put_object(Bucket=self.bucket, Key=key, Body=b"a,b\n1,0\n")
 
     def script(self, name, *words, **environment):
-        """Run a script by the oldest Python that it promises; its output in two parts."""
+        """Run a verb by the oldest Python that it promises; its output in two parts."""
         return subprocess.run(
-            [oldest_python(), "-B", f"scripts/{name}.py", *words],
+            [oldest_python(), "-B", "tools", name, *words],
             cwd=self.folder,
             env=self.cloud.environment | environment,
             stdin=subprocess.DEVNULL,
@@ -105,7 +103,7 @@ class Desk:
         )
 
     def submit(self, *flags, **environment):
-        return self.script("submit_job", *flags, **environment)
+        return self.script("submit", *flags, **environment)
 
     def refused(self, *flags, **environment):
         """Submit what must be refused, and return the sentence."""
@@ -190,7 +188,7 @@ class Following:
 
     def __init__(self, desk, name, *words):
         self.process = subprocess.Popen(
-            [oldest_python(), "-B", f"scripts/{name}.py", *words],
+            [oldest_python(), "-B", "tools", name, *words],
             cwd=desk.folder,
             env=desk.cloud.environment,
             stdin=subprocess.DEVNULL,
@@ -279,7 +277,7 @@ def test_a_job_is_submitted_followed_and_its_model_fetched(make_desk, language, 
         tar.addfile(member, io.BytesIO(b"{}"))
     key = f"{desk.slug}/jobs/{name}/output/model.tar.gz"
     desk.cloud.client("s3").put_object(Bucket=desk.bucket, Key=key, Body=archive.getvalue())
-    done = desk.script("follow_job", "model")
+    done = desk.script("fetch")
     assert (done.stdout, done.stderr) == (f"Model: runs/{name}/model\n", "")
     assert (desk.folder / "runs" / name / "model" / "metadata.json").read_text() == "{}"
 
@@ -292,7 +290,7 @@ def test_the_verbs_of_make_reach_the_scripts(desk):
     assert done.returncode == 0 and "Status: Completed\n" in done.stdout
     done = desk.cloud.run(desk.folder, "make", "stop")
     assert done.returncode == 0 and done.stdout.endswith(f"{name} is Completed already.\n")
-    done = desk.cloud.run(desk.folder, "make", "model")
+    done = desk.cloud.run(desk.folder, "make", "fetch")
     assert done.returncode == 2
     assert f"{name} left no model, or it was removed: s3://" in done.stdout
     (desk.folder / "tuning-job.json").unlink()
@@ -401,13 +399,13 @@ def test_a_tuning_job_is_followed_and_its_best_model_fetched(desk):
     }
     describe = job.describe
     job.describe = lambda: describe() | found
-    done = desk.script("follow_job", "logs")
+    done = desk.script("logs")
     assert done.returncode == 0, done.stderr
     assert "Completed: 9 Completed, 1 RetryableError\n" in done.stderr
     assert f"Best: {best}\n  validation:log_loss = 0.25\n  max_depth: 3\n" in done.stdout
-    done = desk.script("follow_job", "model")
+    done = desk.script("fetch")
     assert f"{best} left no model" in done.stderr
-    done = desk.script("follow_job", "stop", name)
+    done = desk.script("stop", name)
     assert done.stdout == f"{name} is Completed already.\n"
 
 
@@ -416,7 +414,7 @@ def test_a_tuning_job_is_followed_and_its_best_model_fetched(desk):
 
 def test_a_job_is_followed_to_its_end_and_fails_as_it_does(desk, service, start):
     desk.put_data()
-    script = start("submit_job", "--wait")
+    script = start("submit", "--wait")
     script.until("Training")
     name = desk.sent["TrainingJobName"]
     desk.log(name, "step=1 training:log_loss=0.5")
@@ -434,7 +432,7 @@ def test_a_job_is_followed_to_its_end_and_fails_as_it_does(desk, service, start)
 
 def test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it(desk, service, start):
     desk.put_data()
-    script = start("submit_job", "--wait")
+    script = start("submit", "--wait")
     script.until("Training")
     name = desk.sent["TrainingJobName"]
     script.interrupt()
@@ -444,12 +442,12 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it(desk, service, st
     assert output.endswith(goes_on)
     assert "Traceback" not in output
     assert desk.cloud.asked("StopTrainingJob") == []
-    done = desk.script("follow_job", "stop")
+    done = desk.script("stop")
     assert done.stdout.startswith(f"Stopping {name}: the program has 120 s"), done.stderr  # C5
     assert desk.cloud.asked("StopTrainingJob") == [{"TrainingJobName": name}]
     # MaxRuntime ends a job as Stopped, not Failed (C103).
     end(desk.job(name), "Stopped", "MaxRuntimeExceeded")
-    done = desk.script("follow_job", "logs", name)
+    done = desk.script("logs", name)
     assert done.returncode == 1
     assert "Status: Stopped (MaxRuntimeExceeded)\n" in done.stdout
 
@@ -459,14 +457,14 @@ def test_lines_of_many_hosts_say_whose_they_are_c93(desk):
     desk.log(name, "leader")
     desk.log(name, "worker", host="algo-2")
     desk.log(f"{name}0", "of another job")
-    done = desk.script("follow_job", "logs")
+    done = desk.script("logs")
     assert done.stdout.startswith("leader\n[algo-2] worker\n\nStatus: Completed\n")
 
 
 def test_who_may_not_read_logs_still_sees_the_status(desk):
     desk.make_job()
     desk.cloud.fail("DescribeLogStreams", "AccessDeniedException", "User may not", 400)
-    done = desk.script("follow_job", "logs")
+    done = desk.script("logs")
     assert done.returncode == 0, done.stderr
     assert "No log, only the status: You may not call DescribeLogStreams" in done.stderr
     assert "Status: Completed\n" in done.stdout
@@ -475,16 +473,16 @@ def test_who_may_not_read_logs_still_sees_the_status(desk):
 def test_a_moment_without_network_does_not_end_the_following(desk):
     desk.make_job()
     desk.cloud.fail("DescribeTrainingJob", "ThrottlingException", "Rate exceeded", 400, times=1)
-    done = desk.script("follow_job", "logs")
+    done = desk.script("logs")
     assert done.returncode == 0, done.stderr
     assert "AWS is busy: try again in a minute. Trying again." in done.stderr
 
 
 def test_a_job_that_nobody_knows(desk):
-    done = desk.script("follow_job", "logs")
+    done = desk.script("logs")
     assert done.returncode == 1
     assert done.stderr.startswith("No job was submitted from here")
-    done = desk.script("follow_job", "stop", "nobody", "--region", REGION)
+    done = desk.script("stop", "nobody", "--region", REGION)
     assert done.returncode == 1
     assert done.stderr.startswith("There is no job nobody in us-east-1")
 
@@ -499,7 +497,7 @@ def test_without_a_pushed_image(desk):
 
 def test_without_the_aws_cli(desk, tmp_path):
     # This Python, since another one may be found by what is no longer on the PATH.
-    script = [sys.executable, "-B", "scripts/submit_job.py"]
+    script = [sys.executable, "-B", "tools", "submit"]
     done = desk.cloud.run(desk.folder, *script, PATH=str(tmp_path / "nothing"))
     assert done.returncode == 1
     assert done.stdout.startswith("There is no aws command: install the AWS CLI v2, https://")

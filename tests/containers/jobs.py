@@ -1,6 +1,6 @@
 """A training job as the service runs it: a tree of files, and a container that is given it.
 
-Independent of the generated scripts/train_local.py, which the tests compare with it.
+Independent of the generated tools/local, which the tests compare with it.
 """
 
 import json

@@ -24,7 +24,7 @@ def test_one_clause_alone_can_be_tested(repository, make):
 def tested(bake, make):
     """A Python repository, built; its tests give up soon, since they are to fail."""
     repository = bake("python", project_slug="contract-python")
-    settings = repository / "contract/settings.ini"
+    settings = repository / "contract.ini"
     text = settings.read_text(encoding="utf-8")
     text = text.replace("\nrun = 120\nstop = 120\n", "\nrun = 15\nstop = 3\n")
     assert "stop = 3" in text
@@ -35,7 +35,7 @@ def tested(bake, make):
 
 def contract(repository, image, name, folder):
     """Run the tests whose names have a part; return pytest's exit code and output."""
-    command = [sys.executable, "-B", "-m", "pytest", "contract", f"--image={image}"]
+    command = [sys.executable, "-B", "-m", "pytest", "tools/contract", f"--image={image}"]
     command += ["-k", f"test_{name}", "--basetemp", folder / "contract"]
     # What this pytest tells its workers is not for that one, nor are its plugins.
     environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
@@ -78,7 +78,7 @@ def test_a_wrong_image_fails_its_test(name, lines, words, tested, right, engine,
 
 
 def test_each_test_has_a_wrong_image(tested):
-    command = [sys.executable, "-B", "-m", "pytest", "contract", "--collect-only", "-q"]
+    command = [sys.executable, "-B", "-m", "pytest", "tools/contract", "--collect-only", "-q"]
     listed = subprocess.run(command, cwd=tested, capture_output=True, text=True).stdout
     tests = set(re.findall(r"::(test_\w+)", listed))
     assert len(tests) > 50

@@ -16,11 +16,11 @@ from jobs import LONG
 
 @pytest.fixture
 def train_local(engine, own_repository):
-    """Function: flags of scripts/train_local.py → the finished process."""
+    """Function: flags of tools train → the finished process."""
 
     def run(*flags, stdin=""):
         return subprocess.run(
-            [sys.executable, "-B", "scripts/train_local.py", *flags],
+            [sys.executable, "-B", "tools", "train", *flags],
             cwd=own_repository,
             env=os.environ | {"CONTAINER_ENGINE": engine},
             input=stdin,
@@ -153,7 +153,7 @@ def test_the_files_of_a_run_are_the_users_not_roots(engine, bake, make, base_ima
         for path in (repository, *repository.rglob("*")):
             os.chown(path, 1234, 1234)
         done = subprocess.run(
-            [shutil.which("python3", path="/usr/bin"), "-B", "scripts/train_local.py"],
+            [shutil.which("python3", path="/usr/bin"), "-B", "tools", "train"],
             cwd=repository,
             env={"PATH": os.environ["PATH"], "CONTAINER_ENGINE": engine, "HOME": folder},
             user=1234,
@@ -197,7 +197,7 @@ def test_an_image_that_can_not_start_is_reported_with_its_cause(
         build, check=True, capture_output=True, env=os.environ | {"DOCKER_BUILDKIT": "1"}
     )
     done = subprocess.run(
-        [sys.executable, "-B", "scripts/train_local.py", "--image", image],
+        [sys.executable, "-B", "tools", "train", "--image", image],
         cwd=bake("python", project_slug=f"fault-{fault}"),
         env=os.environ | {"CONTAINER_ENGINE": engine},
         capture_output=True,

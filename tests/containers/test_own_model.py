@@ -65,7 +65,7 @@ def own_repository(bake, language, make):
     for path in (OWN / language).iterdir():
         if path.suffix in (".py", ".R", ".java"):
             shutil.copy(path, repository / CODE[language])
-    shutil.copy(OWN / language / "settings.ini", repository / "contract")
+    shutil.copy(OWN / language / "contract.ini", repository)
     if language == "java":
         # The reader of the model that was replaced: it needs FastCSV.
         (repository / CODE[language] / "Table.java").unlink()

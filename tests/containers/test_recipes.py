@@ -33,7 +33,7 @@ COMMANDS = {
     "make lock": "test_a_package_is_added",
     'docker run --rm -v "$PWD/data:/opt/ml/input/data:ro" -v "$PWD/runs/model:/opt/ml/model" '
     "SLUG:local train": "test_one_bare_command_trains",
-    "python3 scripts/train_local.py --no-container": "test_a_job_completes_on_the_machine_itself",
+    "python3 tools train --no-container": "test_a_job_completes_on_the_machine_itself",
     "git add --renormalize .": "test_line_ends_are_mended",
     "sudo systemctl start docker": "no test: it would change the machine",
     "make deploy": "test_two_stacks_are_made_and_a_second_time_nothing_changes",
@@ -46,7 +46,7 @@ COMMANDS = {
     "make submit": "test_the_verbs_of_make_reach_the_scripts",
     "make logs": "test_the_verbs_of_make_reach_the_scripts",
     "make logs ARGS=JOB": "test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it",
-    "make model": "test_the_verbs_of_make_reach_the_scripts",
+    "make fetch": "test_the_verbs_of_make_reach_the_scripts",
     "make stop": "test_the_verbs_of_make_reach_the_scripts",
     "make tune ARGS=--upload": "test_a_tuning_job_is_made_of_the_training_job",
     "cruft update": "test_an_update_keeps_the_edits_and_brings_the_templates",

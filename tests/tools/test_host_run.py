@@ -15,7 +15,7 @@ LONG = {"python": "rounds=100000", "r": "max_iterations=100000", "java": "rounds
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def train(request, bake):
-    """Function: flags of scripts/train_local.py --no-container → the finished process."""
+    """Function: flags of tools train --no-container → the finished process."""
     for tool in TOOLS[request.param]:
         if not shutil.which(tool):
             unavailable(f"There is no {tool} on this machine.")
@@ -23,7 +23,7 @@ def train(request, bake):
 
     def run(*flags):
         return subprocess.run(
-            [sys.executable, "-B", "scripts/train_local.py", "--no-container", *flags],
+            [sys.executable, "-B", "tools", "train", "--no-container", *flags],
             cwd=repository,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""scripts/train_local.py against an engine that only writes down what it is asked.
+"""tools/local against an engine that only writes down what it is asked.
 
 It is run by Python 3.9, the oldest that it promises, where that is installed.
 """
@@ -62,7 +62,7 @@ class Laptop:
 
     def train(self, *options, **environment):
         return subprocess.run(
-            [oldest_python(), "-B", "scripts/train_local.py", *options],
+            [oldest_python(), "-B", "tools", "train", *options],
             cwd=self.repository,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
@@ -343,7 +343,7 @@ def test_lines_of_the_log_come_as_they_are_printed(laptop, tmp_path):
         echo nobody saw the first line
     """
     process = subprocess.Popen(
-        [oldest_python(), "-B", "scripts/train_local.py"],
+        [oldest_python(), "-B", "tools", "train"],
         cwd=laptop.repository,
         env=laptop.environment | {"RUN": run},
         stdin=subprocess.DEVNULL,
@@ -552,7 +552,7 @@ def test_ctrl_c_stops_then_kills_and_leaves_nothing_behind(laptop, presses):
         echo x > "$model/x"
     """
     process = subprocess.Popen(
-        [oldest_python(), "-B", "scripts/train_local.py", "--hosts", "2"],
+        [oldest_python(), "-B", "tools", "train", "--hosts", "2"],
         cwd=laptop.repository,
         env=laptop.environment | {"RUN": run},
         stdin=subprocess.DEVNULL,
@@ -660,7 +660,7 @@ def test_a_channel_without_its_folder(laptop, options):
 def test_wrong_options_are_usage_errors(laptop, options):
     done = laptop.train(*options)
     assert done.returncode == 2
-    assert "train_local.py: error: " in done.stderr
+    assert "tools train: error: " in done.stderr
     assert laptop.calls == []
 
 

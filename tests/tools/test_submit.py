@@ -1,4 +1,4 @@
-"""scripts/submit_job.py, follow_job.py and aws.py, part by part; tests/cloud runs them whole."""
+"""tools/cloud, part by part; tests/cloud runs them whole."""
 
 import argparse
 import copy
@@ -21,18 +21,23 @@ IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'
 
 @pytest.fixture(scope="module")
 def scripts(bake):
-    """A repository's scripts as modules."""
-    folder = bake("python") / "scripts"
-    # tests/cloud has an aws of its own; and no cache may be left where other tests look.
+    """A repository's tools as modules."""
+    folder = bake("python") / "tools"
+    # No cache may be left where other tests look.
     with (
         mock.patch.dict(sys.modules),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.object(sys, "dont_write_bytecode", True),
     ):
-        names = ("aws", "train_local", "follow_job", "submit_job")
-        for name in names:
-            sys.modules.pop(name, None)
-        modules = {name: importlib.import_module(name) for name in names}
+        rooms = {path.stem for path in folder.iterdir()}
+        for name in [name for name in sys.modules if name.partition(".")[0] in rooms]:
+            del sys.modules[name]
+        places = (
+            ("aws", "cloud.aws"),
+            ("follow_job", "cloud.follow"),
+            ("submit_job", "cloud.submit"),
+        )
+        modules = {name: importlib.import_module(place) for name, place in places}
     return argparse.Namespace(**modules)
 
 

@@ -5,14 +5,15 @@ import re
 import stat
 
 import pytest
-from service import LIMIT, REQUEST, Job, hyperparameters, must
+
+from contract.trials import LIMIT, REQUEST, Job, hyperparameters, must
 
 METRICS = REQUEST.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
 
 
 @pytest.fixture(scope="module")
 def failed(image, tmp_path_factory):
-    """A run with the wrong hyperparameter of settings.ini."""
+    """A run with the wrong hyperparameter of contract.ini."""
     job = Job(image, tmp_path_factory.mktemp("failed"))
     job.configure("hyperparameters", hyperparameters("wrong"))
     yield job.run()
@@ -121,7 +122,7 @@ def test_c93_lines_come_while_it_trains(job):
     run = job.start()
     must(
         run.trains(),
-        f"No line that matches `training` of settings.ini came while it trained, in {LIMIT} s: "
+        f"No line that matches `training` of contract.ini came while it trained, in {LIMIT} s: "
         "CloudWatch shows nothing until the end, and nothing at all where the job is killed.",
         run,
     )

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Submit the training job of training-job.json to SageMaker, with the image that was pushed last.
 
-    python3 scripts/submit_job.py [--upload] [--spot] [--wait] [--dry-run] [--resume JOB]
+    python3 tools submit [--upload] [--spot] [--wait] [--dry-run] [--resume JOB]
                                   [--hyperparameter NAME=VALUE ...] [--instance-type T]
                                   [--instance-count N] [--max-runtime S] [--tune]
                                   [--role ARN] [--bucket NAME] [--region R] [--profile P]
@@ -37,20 +36,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from aws import Aws, AwsError, note
-from follow_job import LAST_JOB, describe, follow
-from train_local import (
-    REPOSITORY,
-    LocalRunError,
-    call,
-    default_image,
-    name_and_value,
-    read_request,
-    say,
-)
-
-sys.path.append(str(REPOSITORY / "tools"))
 from check import command as check_repository
+from cloud.aws import Aws, AwsError, note
+from cloud.follow import LAST_JOB, describe, follow
+from job import REPOSITORY, LocalRunError, default_image, read_request
+from local.run import call, name_and_value, say
 
 # Of the names and ARNs that training-job.json has before there is an account.
 PLACEHOLDER = "111122223333"
@@ -523,7 +513,7 @@ def compare_regions(region: str, flag: str | None) -> None:
 
 def compare_trees(tag: str) -> None:
     """Say whether the tree has changed since the image was pushed."""
-    now = call("bash", str(REPOSITORY / "scripts" / "build_and_push.sh"), "--print-tag")
+    now = call("bash", str(REPOSITORY / "build_and_push.sh"), "--print-tag")
     if now.returncode != 0:
         note("Not checked: whether the tree has changed since the push.")
     elif now.stdout.strip() != tag:
@@ -561,7 +551,7 @@ def cost(request: dict, jobs: int) -> str:
 
 
 def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
-    """Send the request, and keep what `make logs`, `stop` and `model` need to know of the job."""
+    """Send the request, and keep what `make logs`, `stop` and `fetch` need to know of the job."""
     LAST_JOB.parent.mkdir(exist_ok=True)
     before = LAST_JOB.read_bytes() if LAST_JOB.exists() else None
     # Before it is sent: whoever interrupts that can still find and stop the job.
@@ -577,7 +567,7 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
             raise AwsError(explain_quota(aws, error)) from error
         raise
     say(job["job"])
-    note("`make logs` follows it, `make stop` stops it, `make model` fetches its model.")
+    note("`make logs` follows it, `make stop` stops it, `make fetch` fetches its model.")
 
 
 # ---- The command ---------------------------------------------------------------------------
@@ -631,7 +621,3 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
     if options.tune and options.resume:
         parser.error("--resume is for a training job, not for --tune")
     return options
-
-
-if __name__ == "__main__":
-    sys.exit(main())

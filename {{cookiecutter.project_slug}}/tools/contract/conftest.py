@@ -1,9 +1,10 @@
-"""The options and fixtures of these tests; service.py has what they do."""
+"""The options and fixtures of these tests; trials.py has what they do."""
 
 import pytest
-import train_local
-from service import REQUEST, Job, inspect
-from training_job import LocalRunError, default_image
+
+from contract.trials import REQUEST, Job, inspect
+from job import LocalRunError, default_image
+from local import run as train_local
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

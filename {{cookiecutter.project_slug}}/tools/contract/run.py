@@ -1,8 +1,8 @@
 """Run the tests of this folder with a pytest of their own.
 
-    python3 contract/run.py [--image NAME] [options of pytest, such as -k c5_]
+    python3 tools contract [--image NAME] [options of pytest, such as -k c5_]
 
-Needs Python 3.9. pytest goes into contract/.venv, by uv where it is installed, else by venv.
+Needs Python 3.9. pytest goes into .venv-contract, by uv where it is installed, else by venv.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from job import REPOSITORY
+
 FOLDER = Path(__file__).resolve().parent
 REQUIREMENTS = FOLDER / "requirements.txt"
-ENVIRONMENT = FOLDER / ".venv"
+ENVIRONMENT = REPOSITORY / ".venv-contract"
 PYTHON = ENVIRONMENT / "bin" / "python"
 INSTALLED = ENVIRONMENT / "installed-requirements.txt"
-RUNS = FOLDER.parent / "runs"
+RUNS = REPOSITORY / "runs"
 ADVICE = """
-pytest could not be installed in contract/.venv: see above. That takes uv or venv, and PyPI or a
+pytest could not be installed in .venv-contract: see above. That takes uv or venv, and PyPI or a
 mirror of it. Where venv is missing, on Debian and Ubuntu:
     sudo apt-get install python3-venv"""
 
@@ -59,7 +61,7 @@ def find_python() -> str:
 
 
 def install_commands() -> list[list[str]]:
-    """Return the commands that make contract/.venv."""
+    """Return the commands that make .venv-contract."""
     uv = shutil.which("uv")
     environment, requirements = str(ENVIRONMENT), str(REQUIREMENTS)
     if uv:
@@ -72,7 +74,3 @@ def install_commands() -> list[list[str]]:
         [sys.executable, "-m", "venv", "--clear", environment],
         [*pip, "--requirement", requirements],
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

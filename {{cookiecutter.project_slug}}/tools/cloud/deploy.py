@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Create or update what this repository needs in AWS: bucket, ECR repository, roles, policies.
 
-    python3 scripts/deploy.py [NAME=VALUE ...] [--team] [--region R] [--profile P]
+    python3 tools deploy [NAME=VALUE ...] [--team] [--region R] [--profile P]
 
-Deploys two CloudFormation stacks: the team's (infrastructure/team.yaml) where there is none yet, or
-with --team, and this repository's (infrastructure/repository.yaml). NAME=VALUE sets a parameter of
+Deploys two CloudFormation stacks: the team's (team.yaml) where there is none yet, or
+with --team, and this repository's (repository.yaml). NAME=VALUE sets a parameter of
 either; what was set once stays.
 
 Needs Python 3.9 and the aws CLI v2. Exit code: 0; 1 for what fails; 2 for usage.
@@ -18,13 +17,11 @@ import re
 import sys
 from pathlib import Path
 
-from aws import Aws, AwsError, note
+from cloud.aws import Aws, AwsError, note
+from job import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 TEAM = "sagemaker-team"
-TEMPLATES = {
-    name: REPOSITORY / "infrastructure" / f"{name}.yaml" for name in ("team", "repository")
-}
+TEMPLATES = {name: Path(__file__).with_name(f"{name}.yaml") for name in ("team", "repository")}
 # The names of tuning jobs have 32 characters, 19 of them for what makes them unique.
 PREFIX_LENGTH = 13
 
@@ -142,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="*",
         type=name_and_value,
         metavar="NAME=VALUE",
-        help="a parameter of infrastructure/*.yaml",
+        help="a parameter of tools/cloud/*.yaml",
     )
     add("--team", action="store_true", help="update the team's stack too")
     add("--region", help="another one than that of training-job.json")
@@ -156,7 +153,3 @@ def main(arguments: list[str] | None = None) -> int:
         note("\nCloudFormation goes on: `make deploy` again shows how it ended.")
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

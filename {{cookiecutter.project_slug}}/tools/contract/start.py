@@ -1,8 +1,9 @@
 """How the service starts a container, and how it ends one."""
 
 import pytest
-import train_local
-from service import SETTINGS, Job, hyperparameters, must
+
+from contract.trials import SETTINGS, Job, hyperparameters, must
+from local import run as train_local
 
 SHELLS = {"sh", "bash", "dash", "ash"}
 INITS = {"tini", "tini-static", "docker-init"}
@@ -14,7 +15,7 @@ def name_of(word):
 
 
 def as_arguments(section):
-    """Return the hyperparameters of a section of settings.ini as words."""
+    """Return the hyperparameters of a section of contract.ini as words."""
     return [word for name in SETTINGS[section] for word in (f"--{name}", SETTINGS[section][name])]
 
 
@@ -54,8 +55,8 @@ def stopped(image, tmp_path_factory):
     run = job.start()
     must(
         run.trains(),
-        "The [long] run of settings.ini ended before it could be stopped, or its log has no line "
-        "that matches `training`: mend settings.ini.",
+        "The [long] run of contract.ini ended before it could be stopped, or its log has no line "
+        "that matches `training`: mend contract.ini.",
         run,
     )
     run.stop()

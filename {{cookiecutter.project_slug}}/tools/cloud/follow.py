@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Follow, stop or fetch the training or tuning job that was submitted last from here.
 
-    python3 scripts/follow_job.py logs|stop|model [JOB] [--region R] [--profile P]
+    python3 tools logs|stop|fetch [JOB] [--region R] [--profile P]
 
 logs shows status and log to the end of the job (Ctrl-C leaves, and the job goes on), stop stops
-it, model downloads and unpacks what it has trained, into runs/JOB/model. Clause numbers (C1, ...)
+it, fetch downloads and unpacks what it has trained, into runs/JOB/model. Clause numbers (C1, ...)
 are those of docs/contract.md of the template that made this repository.
 
 Needs Python 3.9 and the aws CLI v2. Exit code: 0 for a job that completed, 1 for one that did not
@@ -22,10 +21,10 @@ import tarfile
 import time
 from pathlib import Path
 
-from aws import Aws, AwsError, note
-from train_local import relative, say
+from cloud.aws import Aws, AwsError, note
+from job import REPOSITORY
+from local.run import relative, say
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # The job that was submitted last: name, region, whether it is a tuning job.
 LAST_JOB = REPOSITORY / "runs" / "submitted-job.json"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -159,7 +158,7 @@ def report(job: dict) -> int:
         say(f"Billed: {job['BillableTimeInSeconds']} s of each instance")
     model = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if job["Status"] != "Failed" and (model or best):
-        say(f"Model: {model or 'that of the best training job'}; `make model` fetches it")
+        say(f"Model: {model or 'that of the best training job'}; `make fetch` fetches it")
     return 0 if job["Status"] == "Completed" else 1
 
 
@@ -228,7 +227,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def last_job() -> dict:
-    """Return what submit_job.py has written of the job that was submitted last."""
+    """Return what submit.py has written of the job that was submitted last."""
     try:
         return json.loads(LAST_JOB.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -262,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the first word says and return the exit code of the command."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
-    verbs = {"logs": follow, "stop": stop, "model": fetch_model}
+    verbs = {"logs": follow, "stop": stop, "fetch": fetch_model}
     parser = argparse.ArgumentParser(
         description="Follow, stop or fetch the job that was submitted last from here.",
         allow_abbrev=False,
@@ -279,7 +278,3 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
 """Run the training job of training-job.json on this machine, as SageMaker would.
 
-    python3 scripts/train_local.py [--hosts N] [--no-network] [--hyperparameter NAME=VALUE ...]
-                                   [--stop-after S | --interrupt-after S | --kill-host NAME:S]
-                                   [--print | --shell | --no-container]
+    python3 tools train [--hosts N] [--no-network] [--hyperparameter NAME=VALUE ...]
+                       [--stop-after S | --interrupt-after S | --kill-host NAME:S]
+                       [--print | --shell | --no-container]
 
-Builds the tree of /opt/ml under runs/JOB (training_job.py), starts the image with the word "train",
+Builds the tree of /opt/ml under runs/JOB (job.py), starts the image with the word "train",
 shows its log, and reports what the service would: status, FailureReason, metrics, model.tar.gz,
 output.tar.gz. This is the one place that knows how the service starts a container. Clause numbers
 (C1, ...) are those of docs/contract.md of the template that made this repository.
@@ -35,7 +34,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Union
 
-from training_job import (
+from job import (
     REPOSITORY,
     Host,
     Job,
@@ -770,7 +769,3 @@ def seconds(text: str) -> float:
     if not 0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f'"{text}" must be a number of seconds')
     return value
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from service import SETTINGS, hyperparameters, must
-from training_job import data_folder, input_data_config, resource_config
+
+from contract.trials import SETTINGS, hyperparameters, must
+from job import data_folder, input_data_config, resource_config
 
 ADDED_BY_SDKS = {
     "sagemaker_program": '"train.py"',

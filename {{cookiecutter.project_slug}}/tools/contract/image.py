@@ -3,8 +3,9 @@
 import re
 
 import pytest
-import train_local
-from service import inspect, must
+
+from contract.trials import inspect, must
+from local import run as train_local
 
 SECRET = re.compile(
     r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)\s*=\s*\S|\bAKIA[0-9A-Z]{16}\b"

@@ -4,8 +4,9 @@ import shutil
 import time
 
 import pytest
-import train_local
-from service import LIMIT, SETTINGS, Job, hyperparameters, must
+
+from contract.trials import LIMIT, SETTINGS, Job, hyperparameters, must
+from local import run as train_local
 
 MARKERS = (".sagemaker-ignore", ".sagemaker-uploading", ".sagemaker-uploaded")
 WANTED = SETTINGS.getint("checkpoints", "before_kill")
@@ -57,7 +58,7 @@ class Killed:
 def killed(image, tmp_path_factory):
     """A run that was killed after its first checkpoints, without notice."""
     if WANTED == 0:
-        pytest.skip("settings.ini says that no checkpoints are kept while it trains.")
+        pytest.skip("contract.ini says that no checkpoints are kept while it trains.")
     job = Job(image, tmp_path_factory.mktemp("killed"))
     yield Killed(job)
     job.close()
@@ -69,7 +70,7 @@ def test_c64_checkpoints_are_kept(killed):
         len(killed.seen) >= WANTED,
         f"The [long] run left {len(killed.seen)} files in /opt/ml/checkpoints within {LIMIT} s: "
         "after an interruption a spot job starts from the beginning, and you pay twice. (Or mend "
-        "[long] and [checkpoints] of settings.ini.)",
+        "[long] and [checkpoints] of contract.ini.)",
         killed.run,
     )
 
@@ -131,7 +132,7 @@ def test_c67_c68_a_fresh_container_resumes(killed, job):
     must(
         run.resumes(),
         "The restarted container does not resume from the checkpoints: no line of its log matches "
-        "`resuming` of settings.ini. A spot job starts from the beginning after each interruption.",
+        "`resuming` of contract.ini. A spot job starts from the beginning after each interruption.",
         run,
     )
 

@@ -1,4 +1,4 @@
-"""The service's part: a job that scripts/train_local.py lays out and starts, and a way to fail.
+"""The service's part: a job that tools/local lays out and starts, and a way to fail.
 
 Each test of this folder holds a clause of what SageMaker asks of a container. It changes one thing
 about an ordinary short job, runs the image, and looks from outside: exit code, log, files. Clause
@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import train_local
-import training_job
+
+import job as training_job
+from local import run as train_local
 
 # What is made here must look as the service makes it: folders 0755, files 0644 (C26).
 os.umask(0o022)
@@ -26,7 +27,7 @@ os.umask(0o022)
 REQUEST = training_job.read_request(training_job.REPOSITORY / "training-job.json")
 SETTINGS = configparser.ConfigParser(interpolation=None, delimiters=["="])
 SETTINGS.optionxform = str  # A hyperparameter's name may have capitals.
-SETTINGS.read(Path(__file__).with_name("settings.ini"), encoding="utf-8")
+SETTINGS.read(training_job.REPOSITORY / "contract.ini", encoding="utf-8")
 # How long a short run, or the way to the midst of a long one, may take, in seconds.
 LIMIT = SETTINGS.getint("limits", "run")
 train_local.GRACE = SETTINGS.getint("limits", "stop")
@@ -48,7 +49,7 @@ def must(holds: object, consequence: str, run: Run | None = None) -> None:
 
 
 def hyperparameters(kind: str) -> dict[str, str]:
-    """Return those of training-job.json, and over them those of a section of settings.ini."""
+    """Return those of training-job.json, and over them those of a section of contract.ini."""
     return {**REQUEST.get("HyperParameters", {}), **SETTINGS[kind]}
 
 

@@ -9,7 +9,7 @@ manifest=application/vnd.docker.distribution.manifest.v2+json
 
 help() {
   cat <<'END'
-Usage: scripts/build_and_push.sh [FLAG …]
+Usage: ./build_and_push.sh [FLAG …]
 
 Pushes the image of this tree to ECR, tagged by the git commit; of a tree that is not committed, by a
 hash of what it is built of. Prints the image by digest, and writes it to pushed-image.json.
@@ -297,7 +297,7 @@ push() {
   "$engine" image rm "$remote" >/dev/null 2>&1 || true
 }
 
-# Packs the tree, builds it by this very script in CodeBuild (buildspec.yml), follows the log.
+# Packs the tree, builds it by this very script in CodeBuild (tools/cloud/buildspec.yml), follows the log.
 build_in_codebuild() {
   local answer project bucket id status=IN_PROGRESS group stream token='' next name variables=''
   # shellcheck disable=SC2016  # These quotes are the query's.
@@ -360,7 +360,7 @@ main() {
   done
   case $builder in '' | codebuild) ;; *) die "there is no builder $builder: it is codebuild or left out." ;; esac
 
-  cd "$(dirname "$0")/.."
+  cd "$(dirname "$0")"
   tag=$(tree_tag)
   case $print in
     --print-tag) echo "$tag" && exit ;;

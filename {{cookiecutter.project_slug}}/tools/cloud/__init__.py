@@ -1,0 +1,1 @@
+"""What asks AWS: deploy, push, submit, follow."""

@@ -1,0 +1,1 @@
+"""What runs a training job on this machine as SageMaker would."""
