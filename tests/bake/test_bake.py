@@ -41,6 +41,8 @@ FILES = {
         tools/check/command.py
         tools/check/dockerfile.py
         tools/cloud/__init__.py
+        tools/cloud/api_model.json
+        tools/cloud/api_model.py
         tools/cloud/aws.py
         tools/cloud/buildspec.yml
         tools/cloud/deploy.py

@@ -1,0 +1,153 @@
+"""Hold a request against AWS's own model of it: names, types, limits, patterns, values.
+
+The model is that of botocore, in api_model.json: AWS may have added what it lacks. So what is
+unknown is doubtful only, unless it is nearly the name of something known.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+
+MODEL = json.loads(pkgutil.get_data(__package__, "api_model.json"))
+SHAPES = MODEL["shapes"]
+KNOWN = f"known to AWS as of {MODEL['day']}"
+TYPES = {
+    "structure": (dict, "an object, {…}"),
+    "map": (dict, "an object, {…}"),
+    "list": (list, "a list, […]"),
+    "string": (str, 'text, "…"'),
+    "boolean": (bool, "true or false, without quotes"),
+    "integer": (int, "a whole number, without quotes"),
+    "long": (int, "a whole number, without quotes"),
+    "float": ((int, float), "a number, without quotes"),
+    "double": ((int, float), "a number, without quotes"),
+}
+SIZES = {"string": "characters", "list": "entries", "map": "entries"}
+JOB = "letters, digits and inner hyphens"
+VARIABLE = "letters, digits and _, the first no digit"
+# What a pattern means, where people meet it.
+WORDS = {
+    "ChannelName": "letters, digits and . - _",
+    "HyperParameterTrainingJobEnvironmentKey": VARIABLE,
+    "HyperParameterTuningJobName": JOB,
+    "RoleArn": "an ARN of a role: `aws iam get-role --role-name NAME --query Role.Arn` prints it",
+    "S3Uri": "a place in S3: s3://BUCKET/KEY",
+    "TagKey": "letters, digits, blanks and _ . : / = + - @",
+    "TagValue": "letters, digits, blanks and _ . : / = + - @",
+    "TrainingEnvironmentKey": VARIABLE,
+    "TrainingJobName": JOB,
+}
+
+
+def check(operation: str, request: object) -> tuple[list[str], list[str]]:
+    """Return what AWS would refuse in a request, and what the model does not know: sentences."""
+    wrong, doubtful = [], []
+    for path, name, value in walk(operation, request):
+        for sentence, sure in problems(path, name, value):
+            (wrong if sure else doubtful).append(sentence)
+    return wrong, doubtful
+
+
+def walk(operation: str, request: object) -> Iterator[tuple[str, str, object]]:
+    """Yield path, name of the shape and value of the request and of each known field below."""
+    todo = [("", MODEL[operation], request)]
+    while todo:
+        path, name, value = todo.pop(0)
+        yield path or operation, name, value
+        shape = SHAPES[name]
+        if not fits(shape["type"], value):
+            continue
+        if shape["type"] == "structure":
+            known = [(each, shape["members"][each]) for each in value if each in shape["members"]]
+            todo += [(f"{path}.{each}".lstrip("."), kind, value[each]) for each, kind in known]
+        elif shape["type"] == "map":
+            todo += [(f"{path}, the name", shape["key"], each) for each in value]
+            todo += [(f"{path}.{each}", shape["value"], value[each]) for each in value]
+        elif shape["type"] == "list":
+            todo += [(f"{path}[{i}]", shape["member"], each) for i, each in enumerate(value)]
+
+
+def fits(kind: str, value: object) -> bool:
+    """Tell whether a value of JSON has a type of the model; true is no number."""
+    return isinstance(value, TYPES[kind][0]) and (isinstance(value, bool) == (kind == "boolean"))
+
+
+def problems(path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
+    """Yield what is wrong with one value, and whether that is sure."""
+    shape = SHAPES[name]
+    kind = shape["type"]
+    if not fits(kind, value):
+        yield f"{path} must be {TYPES[kind][1]}; it is {brief(value)}.", True
+        return
+    if kind == "structure":
+        yield from member_problems(path, shape, value)
+        return
+    size = len(value) if kind in SIZES else value
+    unit = f" {SIZES[kind]}" if kind in SIZES else ""
+    low, high = size < shape.get("min", size), size > shape.get("max", size)
+    if (low and name not in WORDS) or high:
+        bound = f"{shape['min']}{unit} or more" if low else f"{shape['max']}{unit} at most"
+        yield f"{path} must be {bound}; it is {size}.", True
+    elif low or ("pattern" in shape and not re.fullmatch(shape["pattern"], value, re.DOTALL)):
+        words = WORDS.get(name, f"of the pattern {shape.get('pattern')}")
+        yield f"{path} must be {words}; it is {brief(value)}.", True
+    elif value not in shape.get("enum", [value]):
+        meant = [known for known in shape["enum"] if near(value, known)]
+        some = f": {listed(shape['enum'])}" if len(shape["enum"]) < 9 else ""
+        lead = f"; do you mean {listed(meant)}?" if meant else f"{some}."
+        sure = any(misspelt(value, known) for known in meant)
+        yield f"{path}: {brief(value)} is not {KNOWN}{lead}", sure
+
+
+def member_problems(path: str, shape: dict, value: dict) -> Iterator[tuple[str, bool]]:
+    """Yield which members of an object are missing, misspelt, misplaced or unknown."""
+    inside = "" if path in MODEL else f" in {path}"
+    for each in shape.get("required", []):
+        if each not in value:
+            yield f"{each} is missing{inside}.", True
+    for each in value:
+        if each in shape["members"]:
+            continue
+        meant = [known for known in shape["members"] if near(each, known)]
+        owners = [name for name, owner in SHAPES.items() if each in owner.get("members", {})]
+        if meant:
+            yield f"There is no {each}{inside}; do you mean {listed(meant)}?", True
+        elif owners:
+            yield f"There is no {each}{inside}; it belongs in {listed(owners)}.", True
+        else:
+            yield f"{each}{inside} is not {KNOWN}: a typing error, or newer.", False
+
+
+def near(one: str, other: str) -> bool:
+    """Tell whether two names differ by case, underscores or one letter."""
+    if plain(one) == plain(other):
+        return True
+    i = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other))))
+    swapped = one[i : i + 2] == other[i : i + 2][::-1] and one[i + 2 :] == other[i + 2 :]
+    rests = [(one[i + 1 :], other[i + 1 :]), (one[i:], other[i + 1 :]), (one[i + 1 :], other[i:])]
+    # People write m5.large for ml.m5.large.
+    return swapped or any(a == b for a, b in rests) or other.endswith(f".{one}")
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def misspelt(value: str, known: str) -> bool:
+    """Tell whether a near value is a slip: ml.m5.xlrge is one, ml.m7g.large may be a new type."""
+    words = [set(re.findall(r"[A-Za-z]+", each)) for each in (value, known)]
+    slip = any(len(word) > 3 for word in words[1] - words[0])
+    return slip or plain(value) == plain(known) or known.endswith(f".{value}")
+
+
+def listed(names: list[str]) -> str:
+    return " or ".join(sorted(names)[:9])
+
+
+def brief(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:60]} …"
