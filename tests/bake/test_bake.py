@@ -74,13 +74,20 @@ FILES = {
         contract.ini
         requirements.in
         requirements.txt
-        tests/conftest.py
-        tests/test_cluster.py
-        tests/test_opt_ml.py
-        tests/test_train.py
-        training/cluster.py
+        tests/test_model.py
+        training/job/__init__.py
+        training/job/channels.py
+        training/job/checkpoints.py
+        training/job/cluster.py
+        training/job/cpus.py
+        training/job/files.py
+        training/job/hosts.py
+        training/job/hyperparameters.py
+        training/job/log.py
+        training/job/model_folder.py
+        training/job/outcome.py
+        training/job/stop.py
         training/model.py
-        training/opt_ml.py
         training/tables.py
         training/train.py
     """,

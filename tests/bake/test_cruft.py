@@ -11,7 +11,7 @@ GENERATED = "{{cookiecutter.project_slug}}"
 
 # The user's model and dependency file, and the template's program, by language.
 PLACES = {
-    "python": ("training/model.py", "requirements.txt", "training/opt_ml.py"),
+    "python": ("training/model.py", "requirements.txt", "training/job/stop.py"),
     "r": ("training/model.R", "packages.txt", "training/job/channels.R"),
     "java": (
         "src/main/java/training/Model.java",

@@ -1,6 +1,6 @@
-"""The algorithms: tests/languages has their tests, which run in a repository's test stage.
+"""The tests of job/ and of the algorithms, which lie in tests/languages: a repository runs them.
 
-Generated repositories do not have them, since a model is the file that users replace.
+Generated repositories do not have them: job/ is not theirs to edit, and a model is replaced.
 """
 
 import re
@@ -9,23 +9,18 @@ import subprocess
 from pathlib import Path
 
 MODELS = Path(__file__).parents[1] / "languages"
-# The tests of each language's algorithm, and where its test tool looks for them.
-TESTS = {
-    "python": ("test_model.py", "tests"),
-    "r": ("test-model.R", "tests/testthat"),
-    "java": ("ModelTest.java", "src/test/java/training"),
-}
+# Where each language's test tool looks for its tests.
+TESTS = {"python": "tests", "r": "tests/testthat", "java": "src/test/java/training"}
 # What each tool prints of them where they pass.
 PASSED = {
-    "python": r"tests/test_model\.py \.{20}",
+    "python": r"tests/test_trees\.py \.{20}",
     "r": r"✔ \|.* \| model",
     "java": r"Tests run: \d+, Failures: 0, .* -- in training\.ModelTest",
 }
 
 
 def add_tests(language, repository):
-    name, folder = TESTS[language]
-    shutil.copy(MODELS / language / name, repository / folder)
+    shutil.copytree(MODELS / language, repository / TESTS[language], dirs_exist_ok=True)
 
 
 def test_the_algorithm_does_what_is_said_of_it(bake, language, make):

@@ -24,9 +24,9 @@ def unless(condition):
     return program(f'{condition} || exit 1; exec python train.py "$@"')
 
 
-def source(pattern, replacement):
+def source(name, pattern, replacement):
     """Return an edit of the program's own code."""
-    return f"RUN sed -i 's/{pattern}/{replacement}/' opt_ml.py"
+    return f"RUN sed -i 's/{pattern}/{replacement}/' job/{name}.py"
 
 
 FAILURE = "/opt/ml/output/failure"
@@ -49,7 +49,7 @@ WRONG = [
     ("c14_", unless("stty size"), "asks for a terminal"),
     ("c22_", program("exec python train.py train"), "does not refuse"),
     # What it reads.
-    ("c27_", source(r"values\[name\] = .*", "pass"), "A wrong value of rounds is not refused by name"),
+    ("c27_", source("hyperparameters", r"values\[name\] = .*", "pass"), "A wrong value of rounds is not refused by name"),
     ("c28_", unless("grep rounds $C/hyperparameters.json"), "nor says which it needs"),
     ("c29_", unless("[ $(wc -c < $C/hyperparameters.json) -lt 9999 ]"), "as many and as long"),
     ("c30_", unless("! grep -F '\\\"' $C/hyperparameters.json"), "encodes in its own way"),
@@ -84,7 +84,7 @@ WRONG = [
     ("c93_the_log", before("printf '\\033[1mbold\\n'"), "CloudWatch shows garbage"),
     ("c94_", after("| tr = :"), "No line of the log matches the Regex of training:log_loss"),
     # Checkpoints.
-    ("c64_checkpoints", source("self._kept = .*", "self._kept = False"), "left 0 files in /opt/ml/checkpoints"),
+    ("c64_checkpoints", source("checkpoints", "self._kept = .*", "self._kept = False"), "left 0 files in /opt/ml/checkpoints"),
     ("c64_without", unless("[ -e $K ]"), "each job that has no CheckpointConfig"),
     ("c64_c65_", unless("[ ! -e $K/notes.txt ]"), "One damaged or foreign file"),
     ("c65_checkpoints", before(WRITES), "state grew under its final name"),

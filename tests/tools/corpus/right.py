@@ -51,7 +51,7 @@ RIGHT = [
     ("WORKDIR by ENV", docker(WORKDIR, "ENV HOME_OF=/opt/ml/code\nWORKDIR ${HOME_OF}\nCOPY training/")),
     ("WORKDIR by a default", docker(WORKDIR, "ARG CODE\nWORKDIR ${CODE:-/opt/ml/code}\nCOPY training/")),
     ("COPY *.py", docker(COPY, "COPY training/*.py ./")),
-    ("COPY of files", docker(COPY, "COPY training/train.py training/model.py training/opt_ml.py ./")),
+    ("COPY of files", docker(COPY, "COPY training/train.py training/model.py training/tables.py ./")),
     ("COPY into WORKDIR", docker(COPY, "COPY training .")),
     ("COPY with flags", docker(COPY, "COPY --chown=root:root --chmod=0755 training/ ./")),
     ("ADD", docker(COPY, "ADD training ./")),

@@ -14,9 +14,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import cluster
 import xgboost
-from opt_ml import Hyperparameter, TrainingFailure, log
+
+from job import TrainingFailure, cluster
+from job.hyperparameters import Hyperparameter
+from job.log import log
 from tables import read_header, read_table, spool
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy
 import polars
-from opt_ml import TrainingFailure
+
+from job import TrainingFailure
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
 LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features

@@ -8,8 +8,10 @@ import textwrap
 import types
 from pathlib import Path
 
-import opt_ml
 import pytest
+
+import job
+from job.hyperparameters import Hyperparameter
 
 
 @pytest.fixture
@@ -37,11 +39,11 @@ class ToyModel:
     """A model that counts its steps."""
 
     HYPERPARAMETERS = (
-        opt_ml.Hyperparameter("count", int, 3, "steps", 1, 1000),
-        opt_ml.Hyperparameter("rate", float, 0.5, "nothing", 0, 1),
-        opt_ml.Hyperparameter("fast", bool, False, "nothing"),
-        opt_ml.Hyperparameter("kind", str, "adam", "nothing", choices=("adam", "sgd")),
-        opt_ml.Hyperparameter("label", str, "x", "nothing"),
+        Hyperparameter("count", int, 3, "steps", 1, 1000),
+        Hyperparameter("rate", float, 0.5, "nothing", 0, 1),
+        Hyperparameter("fast", bool, False, "nothing"),
+        Hyperparameter("kind", str, "adam", "nothing", choices=("adam", "sgd")),
+        Hyperparameter("label", str, "x", "nothing"),
     )
     REQUIRED_CHANNELS = ("training",)
 
@@ -90,13 +92,16 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyModel]:
 
 HOST = """
 import os, signal, socket, sys, threading, time
-import cluster, conftest, opt_ml
-hosts = opt_ml.Hosts(sys.argv[2].split(","), sys.argv[1])
+import conftest
+from job import TrainingFailure, cluster, outcome
+from job.hosts import Hosts
+from job.stop import StopRequest
+hosts = Hosts(sys.argv[2].split(","), sys.argv[1])
 rank = hosts.rank
-stop = opt_ml.StopRequest()
+stop = StopRequest()
 def run():
 {body}
-code = opt_ml.run(run)
+code = outcome.run(run)
 if code != 0:
     os._exit(code)
 """
@@ -119,7 +124,7 @@ def run_hosts(tmp_path):
             fill(root)
         write_config(root, "resourceconfig.json", {"current_host": name, "hosts": names[::-1]})
         program = HOST.format(body=textwrap.indent(body, "    "))
-        paths = os.pathsep.join([str(Path(opt_ml.__file__).parent), str(Path(__file__).parent)])
+        paths = os.pathsep.join([str(Path(job.__file__).parents[1]), str(Path(__file__).parent)])
         # One thread: those of several processes would wait for each other.
         environment = {"SAGEMAKER_BASE_DIR": str(root), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(

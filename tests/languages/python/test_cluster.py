@@ -3,9 +3,11 @@
 import socket
 import textwrap
 
-import cluster
-import opt_ml
 import pytest
+
+from job import cluster
+from job.hosts import ONE_HOST
+from job.stop import StopRequest
 
 NAMES = ["127.0.0.1", "algo-2", "algo-3"]
 GONE = "Host {} is gone: the job can't go on without it.\n"
@@ -51,7 +53,7 @@ def test_a_host_that_dies_ends_those_that_are_busy_and_has_a_name_c98(join, vict
 def test_a_users_mistake_on_one_host_ends_the_others_c98(join, victim):
     body = f"""
 if rank == {victim}:
-    raise opt_ml.TrainingFailure("It is broken.")
+    raise TrainingFailure("It is broken.")
 cluster.any(False)
 """
     ends = join(body)
@@ -130,7 +132,7 @@ while rank == 1:
 
 def test_one_host_opens_no_socket_and_answers_at_once_c100(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("a socket on one host"))
-    with cluster.join(opt_ml.ONE_HOST, opt_ml.StopRequest()):
+    with cluster.join(ONE_HOST, StopRequest()):
         assert cluster.any(True) is True
         assert cluster.any(False) is False
         assert cluster.collect(7) == {"algo-1": 7}

@@ -1,22 +1,14 @@
-"""The whole program: with a toy model, then with the model of this repository on data/."""
+"""The whole program, with a toy model."""
 
 import json
 import os
-import re
-import shutil
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
-import opt_ml
-import pytest
-import train
 from conftest import fill, write_config
 
-REPOSITORY = Path(__file__).parent.parent
-JOB = json.loads((REPOSITORY / "training-job.json").read_text(encoding="utf-8"))
+import train
+from job import stop
 
 
 def terminate_and_wait(monkeypatch):
@@ -27,7 +19,7 @@ def terminate_and_wait(monkeypatch):
         if line.startswith("SIGTERM received"):
             logged.set()
 
-    monkeypatch.setattr(opt_ml, "log", log)
+    monkeypatch.setattr(stop, "log", log)
     os.kill(os.getpid(), signal.SIGTERM)
     assert logged.wait(60)
 
@@ -163,43 +155,3 @@ def test_several_hosts_are_refused_for_a_model_that_can_not_c97(root, toy, capsy
     write_config(root, "resourceconfig.json", {"current_host": "b", "hosts": ["b", "a"]})
     assert train.main(["train"]) == 1
     assert capsys.readouterr().err.startswith("This program trains on one host and the job has 2 ")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, list[str]]:
-    """Train the repository's own model on data/, as training-job.json says."""
-    root = tmp_path_factory.mktemp("opt_ml")
-    (root / "input/config").mkdir(parents=True)
-    write_config(root, "hyperparameters.json", JOB["HyperParameters"])
-    channels = [channel["ChannelName"] for channel in JOB.get("InputDataConfig", [])]
-    write_config(root, "inputdataconfig.json", {name: {} for name in channels})
-    for name in channels:
-        shutil.copytree(REPOSITORY / "data" / name, root / "input/data" / name)
-    environment = {**os.environ, "SAGEMAKER_BASE_DIR": str(root)}
-    run = subprocess.run(
-        [sys.executable, "train.py", "train"],
-        cwd=REPOSITORY / "training",
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert run.returncode == 0, run.stderr
-    return root, run.stdout.splitlines()
-
-
-def test_the_model_trains_on_the_data_of_this_repository(trained):
-    root, log = trained
-    metadata = json.loads((root / "model/metadata.json").read_text(encoding="utf-8"))
-    assert metadata["steps"] >= 1
-    assert len(list((root / "model").iterdir())) >= 2
-    assert not (root / "output/failure").exists()
-    assert any(line.startswith("step=1 ") for line in log)
-
-
-@pytest.mark.parametrize(
-    "definition", JOB["AlgorithmSpecification"]["MetricDefinitions"], ids=lambda each: each["Name"]
-)
-def test_each_metric_definition_finds_a_number_in_the_log_c94(trained, definition):
-    found = [re.search(definition["Regex"], line) for line in trained[1]]
-    values = [float(match[1]) for match in found if match]
-    assert values

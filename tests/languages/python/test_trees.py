@@ -9,8 +9,9 @@ import polars
 import pytest
 import xgboost
 from conftest import fill
+
+from job import TrainingFailure
 from model import Model
-from opt_ml import TrainingFailure
 
 DATA = Path(__file__).parents[1] / "data"
 PENGUINS = {name: [DATA / name / "penguins.csv"] for name in ("training", "validation")}
@@ -363,11 +364,11 @@ def test_the_target_is_the_hyperparameters(write):
 
 HOSTS = ["127.0.0.1", "algo-2", "algo-3"]
 ON_A_HOST = """
-from pathlib import Path
-import test_model
+import test_trees
+from job.files import root
 with cluster.join(hosts, stop):
-    folder = Path(opt_ml.root()) / "input/data/training"
-    model = test_model.train({{"training": sorted(folder.glob("*.csv"))}}, 30, **{more})
+    folder = root() / "input/data/training"
+    model = test_trees.train({{"training": sorted(folder.glob("*.csv"))}}, 30, **{more})
     print("checksum", model.checksum(), model.metadata()["rows"], model.metadata()["features"])
     print("loss", model.metrics()["training:log_loss"])
 """

@@ -15,8 +15,11 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-import opt_ml
-from opt_ml import Hosts, StopRequest, TrainingFailure, log
+from job import TrainingFailure
+from job.hosts import ONE_HOST, Hosts
+from job.log import log
+from job.outcome import fail_at_once
+from job.stop import StopRequest, stopped_too_early
 
 # Seconds that a host may be silent; the environment's HOST_TIMEOUT shortens them for a rehearsal.
 HOST_TIMEOUT = 900
@@ -25,7 +28,7 @@ RETRY = 0.5  # seconds
 WAITING_IS_LOGGED_EVERY = 30  # seconds
 GRACE = 2  # seconds in which a host whose peer is gone may still say what is wrong with itself
 
-_hosts = opt_ml.ONE_HOST
+_hosts = ONE_HOST
 _links: dict[str, socket.socket] = {}
 _trackers: list[Any] = []  # Kept, since one that is freed before its end shows a stack trace.
 
@@ -175,7 +178,7 @@ def _visit(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
 def _go_on(stop: StopRequest, deadline: float, names: list[str], timeout: int) -> None:
     """Raise TrainingFailure if it is no use to wait for these hosts any longer."""
     if stop.received:
-        raise opt_ml.stopped_too_early()
+        raise stopped_too_early()
     if time.monotonic() > deadline:
         raise _silent(names, timeout)
 
@@ -197,7 +200,7 @@ def _watch(name: str, connection: socket.socket, lines: TextIO) -> None:
             del _links[name]
             _tell(sentence)
             time.sleep(GRACE)
-            opt_ml.fail_at_once(sentence)
+            fail_at_once(sentence)
 
     _links[name] = connection
     threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,71 @@
+import pytest
+from conftest import write_config
+
+from job import TrainingFailure
+from job.channels import read_channels
+from job.hosts import ONE_HOST, Hosts
+
+HOSTS = Hosts(["a", "b"], "b")
+
+
+def test_hosts_share_out_the_files_that_each_of_them_has_c52(root):
+    for name in ("b.txt", "c.txt"):
+        (root / "input/data/training" / name).write_text("1\n")
+    channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
+    write_config(root, "inputdataconfig.json", {"training": channel})
+    read = [
+        [path.name for path in read_channels([], hosts)["training"]]
+        for hosts in (ONE_HOST, Hosts(["a", "b"], "a"), HOSTS)
+    ]
+    assert read == [["a.txt", "b.txt", "c.txt"], ["a.txt", "c.txt"], ["b.txt"]]
+    channel["S3DistributionType"] = "ShardedByS3Key"
+    write_config(root, "inputdataconfig.json", {"training": channel})
+    assert len(read_channels([], HOSTS)["training"]) == 3
+
+
+def test_a_host_may_have_no_file_if_another_has_c52(root):
+    (root / "input/data/training/a.txt").unlink()
+    found = {"a": {"training": 1}, "b": {"training": 0}}
+    assert read_channels([], HOSTS, lambda _: found) == {"training": []}
+    found["a"]["training"] = 0
+    sentence = 'Channel "training" is empty: there is no file under .* on any host'
+    with pytest.raises(TrainingFailure, match=sentence):
+        read_channels([], HOSTS, lambda _: found)
+
+
+def test_channels_are_those_of_the_configuration_c32_c44(root):
+    data = root / "input/data"
+    (data / "training-manifest").write_text("{}")
+    (data / "other").mkdir()
+    for name in ("sub/b é.txt", ".hidden", "_SUCCESS", "folder_marker", "sub/_x/c.txt"):
+        (data / "training" / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / "training" / name).write_text("" if name == "folder_marker" else "1\n")
+    files = read_channels(["training"])
+    assert list(files) == ["training"]
+    names = [str(path.relative_to(data / "training")) for path in files["training"]]
+    assert names == ["a.txt", "sub/b é.txt"]
+
+
+def test_folders_are_channels_without_the_configuration(root, capsys):
+    (root / "input/config/inputdataconfig.json").unlink()
+    (root / "input/data/training-manifest").write_text("{}")
+    assert list(read_channels(["training"])) == ["training"]
+    assert "inputdataconfig.json is missing: taking the folders" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"train": {}, "val": {}}, "is missing: the job has only the channels train, val."),
+        ({}, 'Channel "training" is missing: the job has no channels.'),
+        ({"training": {}, "val": {}}, 'Channel "val" is empty: there is no file under '),
+        ({"training": {"TrainingInputMode": "Pipe"}}, "comes in Pipe mode"),
+    ],
+)
+def test_channels_that_can_not_be_read_are_one_sentence_c33_c50(root, config, sentence):
+    (root / "input/data/train").mkdir()
+    (root / "input/data/val").mkdir()
+    write_config(root, "inputdataconfig.json", config)
+    with pytest.raises(TrainingFailure) as failure:
+        read_channels(["training"])
+    assert sentence in str(failure.value)

@@ -1,0 +1,71 @@
+"""Which files of each channel a host reads."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from job import TrainingFailure
+from job.files import read_config, root
+from job.hosts import ONE_HOST, Hosts
+from job.log import log
+
+
+def read_channels(
+    required: Iterable[str],
+    hosts: Hosts = ONE_HOST,
+    collect: Callable[[Any], dict[str, Any]] = lambda value: {"": value},
+) -> dict[str, list[Path]]:
+    """Return the files of each channel, sorted, by the channel's name (C32, C43).
+
+    Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+    out the files of a channel that each of them has as a whole, so that each row counts once (C52);
+    one of them may have none. `collect` returns what each host gives it. Raises TrainingFailure for
+    a required channel that is missing, one that is empty on every host, and Pipe mode (C50).
+    """
+    folder = root() / "input"
+    if not folder.is_dir():
+        raise TrainingFailure(f"{folder} does not exist: start with `make train`, or mount it.")
+    data = folder / "data"
+    config = read_config("inputdataconfig.json")
+    if config is None:
+        log(f"inputdataconfig.json is missing: taking the folders under {data} as channels.")
+        # Sorting out files matters: the service puts <channel>-manifest beside the folders (C44).
+        config = {path.name: {} for path in sorted(data.glob("*")) if path.is_dir()}
+    for name in required:
+        if name not in config:
+            present = f"only the channels {', '.join(sorted(config))}" if config else "no channels"
+            raise TrainingFailure(f'Channel "{name}" is missing: the job has {present}.')
+    channels = {}
+    for name in sorted(config):
+        if config[name].get("TrainingInputMode") == "Pipe":
+            raise TrainingFailure(
+                f'Channel "{name}" comes in Pipe mode, which this program can\'t read: '
+                "use FastFile in training-job.json, which streams as well."
+            )
+        folder = data / name
+        channels[name] = sorted(
+            (path for path in folder.rglob("*") if _is_data(path, folder)), key=os.fsencode
+        )
+    counts = collect({name: len(files) for name, files in channels.items()}).values()
+    for name, files in channels.items():
+        if not any(count.get(name) for count in counts):
+            where = " on any host" if hosts.several else ""
+            raise TrainingFailure(
+                f'Channel "{name}" is empty: there is no file under {data / name}{where}.'
+            )
+        if config[name].get("S3DistributionType") == "FullyReplicated":
+            channels[name] = files[hosts.rank :: len(hosts.names)]
+    counts = [f"{name} ({_count(len(files), 'file')})" for name, files in channels.items()]
+    log(f"Channels: {', '.join(counts) or 'none'}.")
+    return channels
+
+
+def _is_data(path: Path, folder: Path) -> bool:
+    if any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
+        return False
+    return path.is_file() and (path.suffix != "" or path.stat().st_size > 0)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

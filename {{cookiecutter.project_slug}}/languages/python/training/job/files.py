@@ -1,0 +1,44 @@
+"""The places under /opt/ml, and what is read and written there."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from job import TrainingFailure
+
+
+def root() -> Path:
+    """Return /opt/ml, or what SAGEMAKER_BASE_DIR puts in its place (runs without a container)."""
+    return Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+
+
+def read_config(name: str) -> dict[str, Any] | None:
+    path = root() / "input" / "config" / name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise TrainingFailure(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise TrainingFailure(f"{path} must be a JSON object.")
+    return content
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Name the place in an error of the disk: a write that fails does not know its file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def flush(path: Path) -> None:
+    """Have the file on the disk, so that a full one is an error now."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

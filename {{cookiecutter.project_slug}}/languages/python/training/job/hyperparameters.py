@@ -1,0 +1,171 @@
+"""Hyperparameters: declared once, decoded from every encoding; the command line."""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from job import TrainingFailure, UsageError
+from job.files import read_config
+from job.log import log
+
+RESERVED_NAMES = re.compile(r"sagemaker_|_tuning_objective_metric$")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A setting of the algorithm: `type` is int, float, bool or str, bounds are inclusive."""
+
+    name: str
+    type: type
+    default: Any
+    meaning: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """Say what a value must be, for messages and for --help."""
+        if self.type is bool:
+            return "true or false"
+        if self.type is str:
+            return f"one of {', '.join(self.choices)}" if self.choices else "text"
+        kind = "an integer" if self.type is int else "a number"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{kind} from {self.minimum} to {self.maximum}"
+        if self.minimum is not None:
+            return f"{kind} of at least {self.minimum}"
+        if self.maximum is not None:
+            return f"{kind} of at most {self.maximum}"
+        return kind
+
+    def decode(self, text: str) -> Any:
+        """Return the typed value of `text`, which callers encode in several ways (C30).
+
+        Raises TrainingFailure where the text is no such value.
+        """
+        plain = _without_quotes(text)
+        if plain.strip() in ("", "null", "None"):
+            return self.default
+        if self.type is str:
+            value: Any = plain
+            valid = not self.choices or plain in self.choices
+        else:
+            plain = plain.strip()
+            value = _decode_bool(plain) if self.type is bool else _decode_number(plain, self.type)
+            valid = value is not None and self._in_range(value)
+        if not valid:
+            raise TrainingFailure(
+                f'Hyperparameter "{self.name}" is "{plain}": it must be {self.expected}.'
+            )
+        return value
+
+    def _in_range(self, value: float) -> bool:
+        return (self.minimum is None or value >= self.minimum) and (
+            self.maximum is None or value <= self.maximum
+        )
+
+
+def _without_quotes(text: str) -> str:
+    """Undo the JSON encoding of a string, which some SDK classes add (C30)."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _decode_bool(text: str) -> bool | None:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    return words.get(text.lower())
+
+
+def _decode_number(text: str, kind: type) -> float | None:
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        return None
+    if kind is float:
+        return float(text)
+    try:
+        return int(text)
+    except ValueError:  # 10.0 and 1e3 are integers too.
+        return int(float(text)) if float(text).is_integer() else None
+
+
+def usage(declared: Iterable[Hyperparameter]) -> str:
+    """Return the text of --help."""
+    lines = [
+        "usage: [train] [--hyperparameter value ...]",
+        "",
+        "Trains on the files under /opt/ml/input and saves the model in /opt/ml/model.",
+        "Hyperparameters come from hyperparameters.json, then from the command line:",
+    ]
+    for each in sorted(declared, key=lambda each: each.name):
+        lines.append(f"  --{each.name}  {each.meaning}")
+        lines.append(f"      {each.expected}; default {as_text(each.default)}")
+    return "\n".join(lines)
+
+
+def read_arguments(arguments: list[str], declared: Iterable[Hyperparameter]) -> dict[str, str]:
+    """Return the `--name value` pairs after the word "train", which may be missing (C1, C9).
+
+    Raises UsageError for anything else: an image that only trains must say so when it is started
+    with "serve" (C22).
+    """
+    words = arguments[1:] if arguments[:1] == ["train"] else arguments
+    known = [each.name for each in declared]
+    pairs = {}
+    while words:
+        name, *words = words
+        if not name.startswith("--"):
+            raise UsageError(
+                f'This image only trains: start it with "train" or nothing, not "{name}".'
+            )
+        if name[2:] not in known:
+            raise UsageError(unknown_hyperparameter(name[2:], known))
+        if not words:
+            raise UsageError(f"{name} needs a value after it.")
+        pairs[name[2:]], *words = words
+    return pairs
+
+
+def read_hyperparameters(
+    declared: Iterable[Hyperparameter], overrides: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the typed value of each declared hyperparameter, by name.
+
+    Values come from hyperparameters.json, strings all (C27), then from `overrides`, those of the
+    command line (C9). Names that the platform and the SDKs add are skipped (C31). Raises
+    TrainingFailure for an unknown name, a bad value or a file that can't be read.
+    """
+    given = read_config("hyperparameters.json") or {}
+    known = {each.name: each for each in declared}
+    values = {name: each.default for name, each in known.items()}
+    for name, text in (*given.items(), *overrides.items()):
+        if RESERVED_NAMES.match(name):
+            continue
+        if name not in known:
+            raise TrainingFailure(unknown_hyperparameter(name, known))
+        if not isinstance(text, str):
+            text = json.dumps(text)
+        values[name] = known[name].decode(text)
+    pairs = (f"{name}={as_text(value)}" for name, value in sorted(values.items()))
+    log(f"Hyperparameters: {' '.join(pairs)}")
+    return values
+
+
+def as_text(value: Any) -> str:
+    """Return a hyperparameter's value as it is written in training-job.json."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def unknown_hyperparameter(name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name that is not declared."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f': did you mean "{near[0]}"?' if near else "."
+    return f'Unknown hyperparameter "{name}"{hint} Known are {", ".join(sorted(known))}.'

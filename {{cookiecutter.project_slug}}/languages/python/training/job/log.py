@@ -1,0 +1,13 @@
+"""The lines that CloudWatch shows."""
+
+from collections.abc import Mapping
+
+
+def log(line: str) -> None:
+    """Print a line to stdout at once: the service shows it in CloudWatch (C93)."""
+    print(line, flush=True)
+
+
+def log_step(step: int, metrics: Mapping[str, float]) -> None:
+    """Print the metrics of a step as the regexes of training-job.json find them (C94)."""
+    log(" ".join([f"step={step}", *(f"{name}={value:.6g}" for name, value in metrics.items())]))
