@@ -4,25 +4,67 @@ No network, no git, no clock, nothing random: cruft runs this hook twice for eac
 Unrendered it can be imported. Standard library only, Python 3.9.
 """
 
-import hashlib
+import filecmp
 import json
+import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Optional
 
-# What pre_gen_project.py leaves of the files that were there before.
+# What pre_gen_project.py says of the files that were there before.
 NOTE = ".before-generation.json"
 
 
-def keep_language(project: Path, language: str) -> None:
-    """Lay the language's files over the shared ones and remove the other languages."""
-    languages = project / "languages"
+def read_note(project: Path) -> tuple[Optional[Path], list[str]]:
+    """Return the folder for what is replaced and what cookiecutter has written; remove the note.
+
+    Where nothing was there before, there is no such folder.
+    """
+    note = project / NOTE
+    if not note.exists():
+        return None, []
+    content = json.loads(note.read_text(encoding="utf-8"))
+    note.unlink()
+    return Path(content["aside"]), content["shared"]
+
+
+def files_of(tree: Path) -> Iterator[PurePath]:
+    """Yield the path of each file of a language within its tree."""
     # A template that is worked on may hold what running or building a tree in place left there.
     leftovers = ("__pycache__", ".pytest_cache", ".ruff_cache", "target", "*.o", "*.so")
     ignored = shutil.ignore_patterns(*leftovers)
-    shutil.copytree(languages / language, project, dirs_exist_ok=True, ignore=ignored)
+    for folder, folders, files in os.walk(tree):
+        folders[:] = set(folders) - ignored(folder, folders)
+        for name in set(files) - ignored(folder, files):
+            yield PurePath(folder, name).relative_to(tree)
+
+
+def put_aside(project: Path, name: PurePath, aside: Path) -> None:
+    """Move what is in the way of a file to the same path in the folder aside."""
+    # As in pre_gen_project.py: a hook can't import the other one.
+    for part in [*reversed(name.parents), name][1:]:
+        there = project / part
+        # A file where a folder must be is in the way too; links move as links.
+        if os.path.lexists(there) and (part == name or not there.is_dir()):
+            (aside / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(there, aside / part)
+            return
+
+
+def keep_language(project: Path, language: str, aside: Optional[Path]) -> list[str]:
+    """Lay the language's files over the shared ones and remove the others; return their names."""
+    languages = project / "languages"
+    names = sorted(files_of(languages / language))
+    for name in names:
+        if aside:
+            put_aside(project, name, aside)
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (languages / language / name).replace(project / name)
     shutil.rmtree(languages)
+    return [str(name) for name in names]
 
 
 def keep_ci(project: Path, ci: str) -> None:
@@ -50,19 +92,42 @@ def set_modes(project: Path) -> None:
             return
 
 
-def overwritten(project: Path) -> list[str]:
-    """Return the files that were there before and are others or gone; take the note away."""
-    note = project / NOTE
-    if not note.exists():
-        return []
-    before = json.loads(note.read_text(encoding="utf-8"))
-    note.unlink()
-    return [
-        name
-        for name, digest in sorted(before.items())
-        if not (project / name).is_file()
-        or hashlib.sha256((project / name).read_bytes()).hexdigest() != digest
-    ]
+def kept(project: Path, aside: Path) -> list[str]:
+    """Remove from the folder aside what is the same in the repository; return the other files."""
+    names = []
+    # What lies in a folder comes before the folder.
+    for old in sorted(aside.rglob("*"), reverse=True):
+        name = old.relative_to(aside)
+        new = project / name
+        if old.is_dir() and not old.is_symlink():
+            if not any(old.iterdir()):
+                old.rmdir()
+        elif old.is_symlink() or not new.is_file() or not filecmp.cmp(old, new, shallow=False):
+            names.append(name.as_posix())
+        else:
+            old.unlink()
+    if aside.exists() and not names:
+        aside.rmdir()
+    return sorted(names)
+
+
+def put_back(project: Path, aside: Path, written: list[str]) -> None:
+    """Remove what was written over an old folder, and move back what was put aside."""
+    for name in written:
+        new = project / name
+        if new.is_dir():
+            shutil.rmtree(new)
+        elif new.exists():
+            new.unlink()
+        for folder in new.relative_to(project).parents[:-1]:
+            if (project / folder).is_dir() and not any((project / folder).iterdir()):
+                (project / folder).rmdir()
+    for old in sorted(aside.rglob("*")):
+        if old.is_symlink() or not old.is_dir():
+            there = project / old.relative_to(aside)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(old, there)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def check(project: Path) -> str:
@@ -79,20 +144,24 @@ def main(answers: dict) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr.reconfigure(errors="backslashreplace")
     project = Path.cwd()
-    keep_language(project, answers["language"])
+    aside, written = read_note(project)
+    written += keep_language(project, answers["language"], aside)
     keep_ci(project, answers["ci"])
     set_modes(project)
-    changed = overwritten(project)
     findings = check(project)
     if findings:
         print(f"ERROR: {project.name} is not as it should be:\n{findings}", file=sys.stderr)
+        if aside:
+            put_back(project, aside, written)
+            print(f"ERROR: {project.name} is as it was before.", file=sys.stderr)
+        return 1
+    old = kept(project, aside) if aside else []
+    if old:
+        print(f"These were there and the new ones differ; the old ones are in {aside}:")
+        print("".join(f"    {name}\n" for name in old), end="")
     if "_commit" in answers:
         # cruft: what is printed here would stand amid each `cruft diff`.
-        return 1 if findings else 0
-    if changed:
-        print(f"Overwritten in {project.name}: {', '.join(changed)}.")
-    if findings:
-        return 1
+        return 0
     print(
         f"""
 {answers["project_name"]} is ready in {project.name}: language {answers["language"]}, \

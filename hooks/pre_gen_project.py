@@ -4,13 +4,12 @@ cookiecutter renders this file, then runs it in the new folder with its own inte
 it can be imported, so the tests call `problems` directly. Standard library only, Python 3.9.
 """
 
-import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 import unicodedata
-from importlib import metadata
 from pathlib import Path, PurePath
 
 CHOICES = {
@@ -52,6 +51,29 @@ NOT_TEXT = ("Cc", "Cs", "Zl", "Zp")
 TEMPLATE_SYNTAX = re.compile(r"[{]{-?\s*cookiecutter|[{]%|[{]=#")
 
 OLDEST_COOKIECUTTER = (2, 7)
+
+# What cookiecutter writes before post_gen_project.py adds the files of the language.
+SHARED = (
+    ".dockerignore",
+    ".editorconfig",
+    ".gitattributes",
+    ".github/renovate.json",
+    ".github/workflows/ci.yml",
+    ".gitignore",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "build_and_push.sh",
+    "data/README.md",
+    "data/training/penguins.csv",
+    "data/validation/penguins.csv",
+    "examples/submit_with_sdk.py",
+    "languages",
+    "pyproject.toml",
+    "tools",
+    "training-job.json",
+    "tuning-job.json",
+)
 
 # What this hook tells the other one, by a file in the new repository.
 NOTE = ".before-generation.json"
@@ -128,11 +150,12 @@ def language_problems(language: str, project: Path) -> list[str]:
 
 def cookiecutter_version() -> str:
     """Return the version installed; not `__version__`, which says 2.6.0 in 2.7.0."""
-    try:
-        return metadata.version("cookiecutter")
-    except metadata.PackageNotFoundError:
-        # Bundled without its metadata: nothing is known against it.
-        return "2.7"
+    # importlib.metadata says it too, and takes as long as all the rest of this hook.
+    for folder in sys.path:
+        for found in Path(folder).glob("cookiecutter-[0-9]*.dist-info"):
+            return found.name.split("-")[1].removesuffix(".dist")
+    # Bundled without its metadata: nothing is known against it.
+    return "2.7"
 
 
 def remove_folders(project: Path, slug: str) -> None:
@@ -154,21 +177,42 @@ def remove_folders(project: Path, slug: str) -> None:
             return
 
 
-def note_what_is_there(project: Path) -> None:
-    """Note the hashes of the files that a generation over an old folder may overwrite.
+def put_aside(project: Path, name: PurePath, aside: Path) -> list[PurePath]:
+    """Move what is in the way of a file to the same path in the folder aside; return what moved."""
+    for part in [*reversed(name.parents), name][1:]:
+        there = project / part
+        # A file where a folder must be is in the way too; links move as links.
+        if os.path.lexists(there) and (part == name or not there.is_dir()):
+            (aside / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(there, aside / part)
+            return [part]
+    return []
 
-    post_gen_project.py takes the note away and names those that are others then.
+
+def keep_what_is_there(project: Path) -> None:
+    """Put aside what cookiecutter would overwrite with -f (and with -s: it copies all the same).
+
+    It goes to a new folder beside the repository. Nothing is read, so sizes do not matter.
+    post_gen_project.py does the same for the files of the language, and removes what is equal.
     """
-    hashes = {}
-    for path in project.rglob("*"):
-        name = path.relative_to(project)
-        # What no generation writes to and may be large.
-        if name.parts[0] in (".git", ".venv", "runs") or not path.is_file():
-            continue
-        if os.access(path, os.R_OK):
-            hashes[name.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    if hashes:
-        (project / NOTE).write_text(json.dumps(hashes), encoding="utf-8")
+    if {path.name for path in project.iterdir()} <= {".git"}:
+        return
+    aside = project.with_name(f"{project.name}.before")
+    number = 2
+    while os.path.lexists(aside):
+        aside = project.with_name(f"{project.name}.before-{number}")
+        number += 1
+    moved = []
+    try:
+        for name in SHARED:
+            moved += put_aside(project, PurePath(name), aside)
+        note = {"aside": str(aside), "shared": SHARED}
+        (project / NOTE).write_text(json.dumps(note), encoding="utf-8")
+    except OSError:
+        for part in moved:
+            shutil.move(aside / part, project / part)
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
 
 
 def main(answers: dict) -> int:
@@ -186,7 +230,15 @@ def main(answers: dict) -> int:
     if found:
         remove_folders(project, answers["project_slug"])
         return 1
-    note_what_is_there(project)
+    try:
+        keep_what_is_there(project)
+    except OSError as error:
+        print(
+            f"ERROR: What is in {project.name} can't be kept beside it ({error}): nothing is "
+            "overwritten. Another folder must be taken (--output-dir).",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

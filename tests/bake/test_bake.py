@@ -328,6 +328,19 @@ def test_answers_can_be_preset_by_a_file(cookiecutter, tmp_path):
     assert ".eu-central-1." in (repository / "training-job.json").read_text(encoding="utf-8")
 
 
+def test_a_preset_choice_that_does_not_exist_is_an_error_if_warnings_are(cookiecutter, tmp_path):
+    config = tmp_path / "team.yaml"
+    config.write_text("default_context:\n  language: Python\n  author: Ada\n", encoding="utf-8")
+    answers = ["--no-input", "--config-file", config, "--output-dir", tmp_path]
+    refused = cookiecutter(*answers, PYTHONWARNINGS="error")
+    assert refused.returncode == 1
+    assert "Python provided for choice variable language" in refused.stderr
+    assert list(tmp_path.iterdir()) == [config]
+    # Else the presets behind it are dropped: once this fails, the README need not speak of it.
+    assert cookiecutter(*answers).returncode == 0
+    assert "Ada" not in (tmp_path / "penguin-training/LICENSE").read_text(encoding="utf-8")
+
+
 def test_answers_can_be_typed(cookiecutter, tmp_path):
     # In the order of the questions; an empty line takes the default.
     typed = ["Seal training", "", "", "Ada Lovelace", "2", "", "4", "2"]

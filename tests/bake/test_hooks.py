@@ -4,10 +4,11 @@ import importlib.util
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 from botocore.session import get_session
-from support import TEMPLATE, copy_template, unavailable
+from support import TEMPLATE, copy_template, tracked_files, unavailable
 
 
 def load_hook(name):
@@ -120,6 +121,10 @@ def test_an_old_cookiecutter_gets_one_sentence(version, monkeypatch, capsys):
         f"ERROR: This is cookiecutter {version}: it must be 2.7 or newer "
         "(pipx upgrade cookiecutter).\n"
     )
+
+
+def test_the_version_is_that_of_the_package():
+    assert pre_gen.cookiecutter_version() == metadata.version("cookiecutter")
 
 
 @pytest.mark.parametrize("version", ["2.7.0", "2.7.1", "2.10.0", "3.0.0rc1"])
@@ -245,32 +250,132 @@ def test_a_finding_fails_the_generation_and_leaves_nothing(cookiecutter, wrong_t
     assert other.returncode == 0, other.stderr
 
 
-def test_over_an_old_folder_the_summary_names_what_was_overwritten(
-    cookiecutter, wrong_template, tmp_path
-):
-    answers = ["--no-input", "-f", "--output-dir", tmp_path]
-    done = cookiecutter(*answers)
-    assert done.returncode == 0 and "Overwritten" not in done.stdout
-    repository = tmp_path / "penguin-training"
-    for name in ("README.md", "training/model.py", "data/mine.csv"):
+# ---- Over a folder that is in use ----------------------------------------------------------
+
+# What a person has made their own, in files that the template writes too.
+MODELS = {
+    "python": "training/model.py",
+    "r": "training/model.R",
+    "java": "src/main/java/training/Model.java",
+}
+
+
+@pytest.mark.parametrize("flags", [["-f"], ["-f", "-s"]], ids=" ".join)
+def test_no_file_of_a_person_is_lost(cookiecutter, language, tmp_path, flags):
+    answers = ["--no-input", *flags, "--output-dir", tmp_path, f"language={language}"]
+    assert "differ" not in cookiecutter(*answers).stdout
+    repository, aside = tmp_path / "penguin-training", tmp_path / "penguin-training.before"
+    names = ["README.md", "data/training/penguins.csv", "tools/__main__.py", MODELS[language]]
+    for name in names:
         (repository / name).write_text("mine\n", encoding="utf-8")
+    (repository / "data/mine.csv").write_text("mine\n", encoding="utf-8")
     before = snapshot(repository)
     done = cookiecutter(*answers)
-    assert done.returncode == 0
-    said = "Overwritten in penguin-training: README.md, training/model.py.\n"
-    assert said in done.stdout
-    assert set(snapshot(repository)) == set(before)
-    # What an answer takes away is named too.
-    done = cookiecutter(*answers, "ci=none")
     assert done.returncode == 0, done.stderr
-    said = ".github/renovate.json, .github/workflows/ci.yml, README.md"
-    assert f"Overwritten in penguin-training: {said}.\n" in done.stdout
-    assert cookiecutter(*answers).returncode == 0
-    # A finding takes no folder away that was there.
-    done = cookiecutter(*answers, template=wrong_template)
-    assert done.returncode == 1
-    assert "Overwritten in penguin-training: Dockerfile.\n" in done.stdout
+    said = f"the new ones differ; the old ones are in {aside}:\n    " + "\n    ".join(sorted(names))
+    assert f"{said}\n\n" in done.stdout
     assert set(snapshot(repository)) == set(before)
+    assert (repository / "data/mine.csv").read_bytes() == b"mine\n"
+    kept = {path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file()}
+    assert kept == set(names)
+    for name in names:
+        assert (aside / name).read_bytes() == b"mine\n" != (repository / name).read_bytes()
+    # Another time nothing differs; then an answer takes files away, and the first ones stay.
+    assert "differ" not in cookiecutter(*answers).stdout
+    assert cookiecutter(*answers, "ci=none").returncode == 0
+    gone = {path.name for path in tmp_path.glob("*.before-2/.github/**/*") if path.is_file()}
+    assert gone == {"ci.yml", "renovate.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        repository.name,
+        aside.name,
+        f"{aside.name}-2",
+    }
+    assert (aside / "README.md").read_bytes() == b"mine\n"
+
+
+def test_to_skip_what_exists_alone_writes_nothing(cookiecutter, tmp_path):
+    answers = ["--no-input", "--output-dir", tmp_path]
+    assert cookiecutter(*answers).returncode == 0
+    before = snapshot(tmp_path)
+    done = cookiecutter(*answers, "-s", "language=r")
+    assert done.returncode == 1 and "already exists" in done.stdout + done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_a_finding_leaves_an_old_folder_as_it_was(cookiecutter, wrong_template, tmp_path):
+    place = tmp_path / "place"
+    repository = place / "penguin-training"
+    for name in ("README.md", "Dockerfile", "data/mine.csv", "tools/mine"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("mine\n", encoding="utf-8")
+    (repository / "LICENSE").symlink_to("README.md")
+    before = snapshot(place)
+    done = cookiecutter("--no-input", "-f", "--output-dir", place, template=wrong_template)
+    assert done.returncode == 1
+    assert ": shell-form: ENTRYPOINT is in shell form" in done.stderr
+    assert "ERROR: penguin-training is as it was before.\n" in done.stderr
+    assert snapshot(place) == before
+    assert (repository / "LICENSE").is_symlink()
+
+
+def test_what_is_in_the_way_is_put_aside_unread(cookiecutter, tmp_path):
+    repository, aside = tmp_path / "penguin-training", tmp_path / "penguin-training.before"
+    # Whoever opens a pipe waits for ever: so nothing reads it, and 3 GB neither.
+    for name in ("data/training/penguins.csv", "data/other", "training/model.py", "runs/a/b"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(repository / name)
+    # A file for a folder, folders for files, and the name that the generation itself needs.
+    (repository / "tools").write_text("mine", encoding="utf-8")
+    for name in ("LICENSE", "Dockerfile", "languages"):
+        (repository / name).mkdir()
+        (repository / name / "mine").write_text("mine", encoding="utf-8")
+    (tmp_path / "elsewhere").write_text("mine", encoding="utf-8")
+    (repository / "README.md").symlink_to(tmp_path / "elsewhere")
+    done = cookiecutter("--no-input", "-f", "--output-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    kept = {path.relative_to(aside).as_posix() for path in aside.rglob("*") if not path.is_dir()}
+    assert kept == {
+        "data/training/penguins.csv",
+        "training/model.py",
+        "tools",
+        "LICENSE/mine",
+        "Dockerfile/mine",
+        "README.md",
+        "languages/mine",
+    }
+    for name in ("data/other", "runs/a/b"):
+        assert (repository / name).is_fifo()
+    assert (tmp_path / "elsewhere").read_text(encoding="utf-8") == "mine"
+
+
+def test_where_nothing_can_be_put_aside_nothing_is_touched(tmp_path, monkeypatch, capsys):
+    project = tmp_path / "penguin-training"
+    for name in ("LICENSE", "README.md", "tools"):
+        project.mkdir(exist_ok=True)
+        (project / name).write_text("mine", encoding="utf-8")
+    before = snapshot(tmp_path)
+    move = pre_gen.shutil.move
+
+    def refuse(old, new):
+        if old.name == "tools":
+            raise PermissionError(13, "Permission denied", str(old))
+        return move(old, new)
+
+    monkeypatch.setattr(pre_gen.shutil, "move", refuse)
+    monkeypatch.chdir(project)
+    assert pre_gen.main(GOOD) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("ERROR: What is in penguin-training can't be kept beside it (")
+    assert "Permission denied" in said and "nothing is overwritten" in said
+    assert snapshot(tmp_path) == before
+
+
+def test_the_names_of_what_cookiecutter_writes_are_known():
+    generated = "{{cookiecutter.project_slug}}/"
+    names = [name.removeprefix(generated) for name in tracked_files() if name.startswith(generated)]
+    folders = ("languages", "tools")
+    written = {next((f for f in folders if name.startswith(f"{f}/")), name) for name in names}
+    assert set(pre_gen.SHARED) == written
 
 
 def test_what_lies_untracked_in_a_language_tree_is_not_generated(tmp_path):
@@ -280,7 +385,7 @@ def test_what_lies_untracked_in_a_language_tree_is_not_generated(tmp_path):
         (languages / "r" / "training" / name).touch()
     (languages / "r" / "__pycache__").mkdir()
     (languages / "python").mkdir()
-    post_gen.keep_language(tmp_path, "r")
+    post_gen.keep_language(tmp_path, "r", None)
     assert [path.name for path in tmp_path.rglob("*")] == ["training", "train.R"]
 
 
