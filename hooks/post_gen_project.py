@@ -8,7 +8,6 @@ import filecmp
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -132,10 +131,12 @@ def put_back(project: Path, aside: Path, written: list[str]) -> None:
 
 def check(project: Path) -> str:
     """Return the findings of the repository's own check; none is right for a new repository."""
-    # -B: a cache beside the scripts would be generated too.
-    command = [sys.executable, "-B", "tools", "check", "--strict"]
-    done = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8")
-    return "" if done.returncode == 0 else done.stdout + done.stderr
+    # A cache beside the tools would be generated too.
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(project / "tools"))
+    from check.command import check_folder, lines
+
+    return "\n".join(lines(check_folder(project)))
 
 
 def main(answers: dict) -> int:

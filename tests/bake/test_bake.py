@@ -40,6 +40,12 @@ FILES = {
         tools/check/__init__.py
         tools/check/command.py
         tools/check/dockerfile.py
+        tools/check/entrypoint.py
+        tools/check/files.py
+        tools/check/image.py
+        tools/check/repository.py
+        tools/check/request.py
+        tools/check/rules.py
         tools/cloud/__init__.py
         tools/cloud/api_model.json
         tools/cloud/api_model.py

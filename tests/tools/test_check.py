@@ -5,42 +5,62 @@ import os
 import re
 import shutil
 import subprocess
+from functools import cache
 
 import pytest
-from corpus.load import check_repository
+from corpus.load import command
 from corpus.right import RIGHT
 from corpus.wrong import WRONG
 from support import LANGUAGES, oldest_python
 
-SCRIPT = "tools check"
+PROGRAM = ["tools", "check"]
+
+
+@pytest.fixture(scope="module")
+def baked(bake):
+    """Function: language → a generated repository, path → text and path → x bit."""
+
+    @cache
+    def read(language):
+        folder = bake(language)
+        texts = command.read_folder(folder)
+        modes = {each: os.access(folder / each, os.X_OK) for each in texts}
+        return texts, modes
+
+    return read
 
 
 @pytest.fixture
-def edited(bake, tmp_path):
-    """Function: an edit → a copy of a generated repository, edited."""
+def edited(baked):
+    """Function: an edit → path → text of a generated repository, edited; and its findings."""
 
     def edit(change):
-        folder = tmp_path / "repository"
-        shutil.copytree(bake_once(bake, change.language), folder)
-        change.apply(folder)
-        return folder
+        texts, modes = baked(change.language)
+        texts = change.apply(dict(texts))
+        return texts, command.check(texts, modes)
 
     return edit
 
 
-BAKED = {}
+@pytest.fixture
+def written(bake, tmp_path):
+    """Function: an edit → a generated repository on the disk, edited."""
 
+    def write(change):
+        folder = bake(change.language)
+        before = command.read_folder(folder)
+        for name, text in change.apply(dict(before)).items():
+            if text != before.get(name):
+                (folder / name).write_text(text, encoding="utf-8", newline="")
+        return folder
 
-def bake_once(bake, language):
-    if language not in BAKED:
-        BAKED[language] = bake(language)
-    return BAKED[language]
+    return write
 
 
 def run(folder, *arguments):
-    """Run the script as a user does, with the oldest Python that it promises."""
+    """Run the verb as a user does, with the oldest Python that it promises."""
     done = subprocess.run(
-        [oldest_python(), "-B", *SCRIPT.split(), *arguments],
+        [oldest_python(), "-B", *PROGRAM, *arguments],
         cwd=folder,
         capture_output=True,
         encoding="utf-8",
@@ -58,27 +78,25 @@ def test_a_new_repository_has_no_finding(repository):
 def test_the_corpus_is_as_large_as_it_says():
     assert len(WRONG) >= 60 and len({each[0] for each in WRONG}) == len(WRONG)
     assert len(RIGHT) >= 40 and len({each[0] for each in RIGHT}) == len(RIGHT)
-    assert {each[2] for each in WRONG} == set(check_repository.RULES)
+    assert {each[2] for each in WRONG} == set(command.RULES)
 
 
 @pytest.mark.parametrize("row", WRONG, ids=[each[0] for each in WRONG])
 def test_what_is_wrong_is_found(edited, row):
     _, change, rule, sentence, *others = row
-    folder = edited(change)
-    findings = check_repository.check(folder)
+    texts, findings = edited(change)
     (first, *_) = [each for each in findings if each.rule == rule] or [None]
     assert first, findings
     assert any(sentence in each.message for each in findings if each.rule == rule), findings
     assert {each.rule for each in findings} == {rule, *others}
     for each in findings:
-        lines = (folder / each.file).read_bytes().count(b"\n") + 1
-        assert 1 <= each.line <= lines
+        assert 1 <= each.line <= texts[each.file].count("\n") + 1
         assert ": " in each.message and each.message.isprintable()
 
 
 @pytest.mark.parametrize("row", RIGHT, ids=[each[0] for each in RIGHT])
 def test_what_is_right_is_not_found(edited, row):
-    assert check_repository.check(edited(row[1])) == []
+    assert edited(row[1])[1] == []
 
 
 # ---- The command ---------------------------------------------------------------------------
@@ -88,8 +106,8 @@ def by_name(name):
     return next(each[1] for each in WRONG if each[0] == name)
 
 
-def test_a_finding_is_one_line_and_exit_code_1(edited):
-    done = run(edited(by_name("shell form")))
+def test_a_finding_is_one_line_and_exit_code_1(written):
+    done = run(written(by_name("shell form")))
     assert done.returncode == 1
     assert re.fullmatch(
         r"Dockerfile:\d+: shell-form: ENTRYPOINT is in shell form, .*: "
@@ -100,28 +118,27 @@ def test_a_finding_is_one_line_and_exit_code_1(edited):
 
 
 def test_a_finding_names_the_line(edited):
-    folder = edited(by_name("a number"))
-    (finding,) = check_repository.check(folder)
-    lines = (folder / finding.file).read_text(encoding="utf-8").splitlines()
+    texts, (finding,) = edited(by_name("a number"))
+    lines = texts[finding.file].splitlines()
     assert lines[finding.line - 1].strip() == '"rounds": 100,'
 
 
-def test_warnings_count_with_strict_only(edited):
-    folder = edited(by_name("a user"))
+def test_warnings_count_with_strict_only(written):
+    folder = written(by_name("a user"))
     assert run(folder).returncode == 0
     assert run(folder, "--strict").returncode == 1
 
 
-def test_the_forms_of_other_programs(edited):
-    folder = edited(by_name("a user"))
+def test_the_forms_of_other_programs(written):
+    folder = written(by_name("a user"))
     assert run(folder, "--format", "github").stdout.startswith("::warning file=Dockerfile,line=")
     (finding,) = json.loads(run(folder, "--format", "json").stdout)
     assert (finding["rule"], finding["severity"]) == ("non-root", "warning")
 
 
-@pytest.mark.parametrize("rule", sorted(check_repository.RULES))
+@pytest.mark.parametrize("rule", sorted(command.RULES))
 def test_each_rule_is_taught(repository, rule, capsys):
-    assert check_repository.main(["--explain", rule]) == 0
+    assert command.main(["--explain", rule]) == 0
     first, _, lesson = capsys.readouterr().out.partition("\n\n")
     assert first.startswith(f"{rule}, ")
     assert len(lesson) > 150
@@ -140,30 +157,30 @@ def test_it_is_run_by_make_check_before_the_linter(repository):
         encoding="utf-8",
         env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
     )
-    assert done.stdout.splitlines()[0] == f"python3 {SCRIPT} --strict"
+    assert done.stdout.splitlines()[0] == "python3 tools check --strict"
 
 
 def test_make_build_does_not_run_it(repository):
     makefile = (repository / "Makefile").read_text(encoding="utf-8")
-    assert makefile.count(SCRIPT) == 1
+    assert makefile.count("tools check") == 1
 
 
 # ---- Modes ---------------------------------------------------------------------------------
 
 
-def test_where_no_modes_are_kept_git_is_asked_or_nothing_said(edited):
-    folder = edited(by_name("no x bit"))
-    assert [each.rule for each in check_repository.check(folder)] == ["not-executable"]
+def test_where_no_modes_are_kept_git_is_asked_or_nothing_said(written):
+    folder = written(by_name("no x bit"))
+    assert [each.rule for each in command.check_folder(folder)] == ["not-executable"]
     for path in folder.rglob("*"):
         path.chmod(0o755)  # NTFS
     (folder / "training/train.py").chmod(0o755)
-    assert check_repository.check(folder) == []
+    assert command.check_folder(folder) == []
     for mode, rules in (("-x", ["not-executable"]), ("+x", [])):
-        for command in (["init", "--quiet"], ["add", "."]):
-            subprocess.run(["git", "-c", "core.fileMode=false", *command], cwd=folder, check=True)
+        for words in (["init", "--quiet"], ["add", "."]):
+            subprocess.run(["git", "-c", "core.fileMode=false", *words], cwd=folder, check=True)
         chmod = ["git", "update-index", f"--chmod={mode}", "training/train.py"]
         subprocess.run(chmod, cwd=folder, check=True)
-        assert [each.rule for each in check_repository.check(folder)] == rules
+        assert [each.rule for each in command.check_folder(folder)] == rules
 
 
 # ---- Whatever lies there -------------------------------------------------------------------
@@ -188,33 +205,31 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_what_can_not_be_read_is_said(edited, name):
-    folder = edited(by_name("shell form"))
+def test_what_can_not_be_read_is_said(written, name):
+    folder = written(by_name("shell form"))
     STRANGE[name](folder)
-    rules = {each.rule for each in check_repository.check(folder)}
+    rules = {each.rule for each in command.check_folder(folder)}
     assert rules & {"unreadable", "json-invalid"}, rules
 
 
-def test_a_pipe_does_not_hold_it_up(edited):
-    folder = edited(by_name("shell form"))
+def test_a_pipe_does_not_hold_it_up(written):
+    folder = written(by_name("shell form"))
     (folder / "Dockerfile").unlink()
     os.mkfifo(folder / "Dockerfile")
     assert "there is no Dockerfile" in run(folder).stdout
 
 
-def test_a_request_of_other_shapes_is_no_crash(edited):
-    folder = edited(by_name("shell form"))
-    path = folder / "training-job.json"
-    request = json.loads(path.read_text(encoding="utf-8"))
-    keys = [*request, "ContainerArguments"]
-    for key in keys:
+def test_a_request_of_other_shapes_is_no_crash(baked):
+    texts, modes = baked("python")
+    request = json.loads(texts["training-job.json"])
+    for key in [*request, "ContainerArguments"]:
         for value in (None, 1, "x", [], [1, None, {}], {}, {"Name": 1, "LocalPath": 1}):
-            path.write_text(json.dumps(request | {key: value}), encoding="utf-8")
-            assert isinstance(check_repository.check(folder), list)
+            changed = texts | {"training-job.json": json.dumps(request | {key: value})}
+            assert isinstance(command.check(changed, modes), list)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_names_of_languages_are_those_of_the_template(bake, language):
-    repository = check_repository.read_repository(bake_once(bake, language))
+def test_names_of_languages_are_those_of_the_template(baked, language):
+    repository = command.read_repository(*baked(language))
     assert repository.language.name.lower() == language
     assert repository.image.entrypoint.json == list(repository.language.command)

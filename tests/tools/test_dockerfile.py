@@ -2,10 +2,10 @@
 
 import re
 
-import dockerfile
+import dockerfile as buildkit
 import pytest
 from corpus.edits import ENTRYPOINTS
-from corpus.load import check_repository, dockerfile_reader
+from corpus.load import command, dockerfile
 from corpus.right import RIGHT
 from corpus.wrong import WRONG
 from hypothesis import HealthCheck, example, given, settings
@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from support import TEMPLATE
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}" / "languages"
-SPACES = re.compile(f"[{dockerfile_reader.SPACE}]+")
+SPACES = re.compile(f"[{dockerfile.SPACE}]+")
 
 
 def theirs(text):
     """What BuildKit's parser reads, in our words; None for what it refuses."""
     try:
-        commands = dockerfile.parse_string(text)
-    except dockerfile.GoParseError:
+        commands = buildkit.parse_string(text)
+    except buildkit.GoParseError:
         return None
     if any(each.cmd is None for each in commands):
         return None  # a continuation of nothing at the end of the file
@@ -51,9 +51,9 @@ def ours(text):
                 each.heredocs if each.name != "ONBUILD" else [],
                 own_values(each),
             )
-            for each in dockerfile_reader.read_dockerfile(text)
+            for each in dockerfile.read_dockerfile(text)
         ]
-    except dockerfile_reader.DockerfileError:
+    except dockerfile.DockerfileError:
         return None
 
 
@@ -64,7 +64,7 @@ def values(name, words):
     if name in ("FROM", "COPY", "ADD", "VOLUME"):
         return list(words)
     if name in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "USER", "WORKDIR"):
-        return SPACES.split(" ".join(words).strip(dockerfile_reader.SPACE))
+        return SPACES.split(" ".join(words).strip(dockerfile.SPACE))
     return [word for word in words if word] if name == "ARG" else None
 
 
@@ -75,7 +75,7 @@ def own_values(each):
         return each.words
     if each.name in ("CMD", "ENTRYPOINT", "RUN", "SHELL", "USER", "WORKDIR"):
         text = " ".join(each.json) if each.json is not None else each.rest
-        return SPACES.split(text.strip(dockerfile_reader.SPACE))
+        return SPACES.split(text.strip(dockerfile.SPACE))
     if each.name == "ARG":
         return [name if value is None else f"{name}={value}" for name, value in each.pairs]
     return None
@@ -84,25 +84,24 @@ def own_values(each):
 # ---- Every Dockerfile that the tests have --------------------------------------------------
 
 
-def dockerfiles(folder):
+def dockerfiles():
     """Each edit's Dockerfile, and those that lie in the template."""
     for path in [*GENERATED.glob("*/Dockerfile"), *TEMPLATE.glob("tests/**/Dockerfile")]:
         yield path.relative_to(TEMPLATE).as_posix(), path.read_text(encoding="utf-8")
     for name, edit, *_ in [*WRONG, *RIGHT]:
-        changes = [edit, *edit.more]
-        if not any(each.file == "Dockerfile" for each in changes):
+        changes = [each for each in (edit, *edit.more) if each.file == "Dockerfile"]
+        if not changes:
             continue
-        target = folder / "Dockerfile"
-        target.write_bytes((GENERATED / edit.language / "Dockerfile").read_bytes())
+        path = GENERATED / edit.language / "Dockerfile"
+        texts = {"Dockerfile": path.read_text(encoding="utf-8")}
         for each in changes:
-            if each.file == "Dockerfile":
-                each._replace(more=()).apply(folder)
-        yield name, target.read_bytes().decode()
+            each._replace(more=()).apply(texts)
+        yield name, texts["Dockerfile"]
 
 
-def test_it_reads_what_buildkit_reads(tmp_path):
+def test_it_reads_what_buildkit_reads():
     number = 0
-    for name, text in dockerfiles(tmp_path):
+    for name, text in dockerfiles():
         assert ours(text) == theirs(text), name
         number += 1
     assert number > 100
@@ -188,17 +187,17 @@ VALUES = {"a": "A", "empty": "", "b": "B"}
     ],
 )
 def test_variables_are_put_in(word, value):
-    assert dockerfile_reader.expand(word, VALUES) == value
+    assert dockerfile.expand(word, VALUES) == value
 
 
 @pytest.mark.parametrize("word", ["${a", "${a:-${b}", "${a:-{}"])
 def test_an_open_brace_is_said(word):
-    with pytest.raises(dockerfile_reader.DockerfileError, match="not closed"):
-        dockerfile_reader.expand(word, VALUES)
+    with pytest.raises(dockerfile.DockerfileError, match="not closed"):
+        dockerfile.expand(word, VALUES)
 
 
 def image(text, context=()):
-    return dockerfile_reader.build(dockerfile_reader.read_dockerfile(text), list(context))[-1]
+    return dockerfile.stages_of(dockerfile.read_dockerfile(text), list(context))[-1]
 
 
 def test_arguments_before_from_need_to_be_named_again():
@@ -270,13 +269,13 @@ def test_copy_lays_files_where_docker_does(copy, laid):
     ],
 )
 def test_patterns(pattern, name, expected):
-    assert dockerfile_reader.matches(pattern, name) == expected
+    assert dockerfile.matches(pattern, name) == expected
 
 
 # ---- Fuzzing -------------------------------------------------------------------------------
 
 TOKENS = [
-    *dockerfile_reader.INSTRUCTIONS,
+    *dockerfile.INSTRUCTIONS,
     *ENTRYPOINTS.values(),
     *("from", "a:1", "AS b", "b", "--from=b", "--platform=$P", "--", "-", "ARG P=1", "=", "x=y"),
     *("\n", "\n", "\n", "\r\n", " ", " ", "\t", "\\\n", "`\n", "\\", "`", "#", "# escape=`\n"),
@@ -296,8 +295,8 @@ quick = settings(
 @example("FROM a\nENV x " + "${" * 3000)
 def test_it_never_crashes(text):
     try:
-        stages = dockerfile_reader.build(dockerfile_reader.read_dockerfile(text), FILES)
-    except dockerfile_reader.DockerfileError as error:
+        stages = dockerfile.stages_of(dockerfile.read_dockerfile(text), FILES)
+    except dockerfile.DockerfileError as error:
         assert str(error) and error.line >= 1
     else:
         assert stages
@@ -312,19 +311,11 @@ def test_what_buildkit_reads_it_reads_alike(text):
         assert read is None or ours(text) == read
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A repository of hardly more than a Dockerfile."""
-    folder = tmp_path_factory.mktemp("small")
-    (folder / "training").mkdir()
-    (folder / "training/train.py").write_text("#!/bin/sh\n")
-    (folder / "training-job.json").write_text("{}")
-    return folder
+SMALL = {"training/train.py": "#!/bin/sh\n", "training-job.json": "{}"}
 
 
 @quick
 @given(text=text.map("FROM a:1\n".__add__))
-def test_no_rule_crashes(small, text):
-    (small / "Dockerfile").write_text(text, encoding="utf-8")
-    for each in check_repository.check(small):
+def test_no_rule_crashes(text):
+    for each in command.check(SMALL | {"Dockerfile": text}):
         assert each.line >= 1 and each.message

@@ -21,21 +21,21 @@ class Edit(NamedTuple):
     def then(self, other):
         return self._replace(more=(*self.more, other))
 
-    def apply(self, folder):
-        path = folder / self.file
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def apply(self, texts):
+        """Edit path → text in place."""
         if self.old:
-            text = path.read_text(encoding="utf-8")
-            assert text.count(self.old) >= 1, f"{self.file} has no {self.old!r} any more"
+            text = texts[self.file]
+            assert self.old in text, f"{self.file} has no {self.old!r} any more"
             # The last one: the final stage's.
             before, _, after = text.rpartition(self.old)
-            path.write_text(before + self.new + after, encoding="utf-8", newline="")
+            texts[self.file] = before + self.new + after
         elif isinstance(self.new, bytes):
-            path.write_bytes(self.new)
+            texts[self.file] = None if b"\0" in self.new else self.new.decode()
         else:
-            path.write_text(self.new, encoding="utf-8", newline="")
+            texts[self.file] = self.new
         for each in self.more:
-            each.apply(folder)
+            each.apply(texts)
+        return texts
 
 
 def docker(old, new, language="python"):

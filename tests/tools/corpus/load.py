@@ -17,5 +17,5 @@ def load(name):
         sys.path.pop(0)
 
 
-dockerfile_reader = load("check.dockerfile")
-check_repository = load("check.command")
+dockerfile = load("check.dockerfile")
+command = load("check.command")

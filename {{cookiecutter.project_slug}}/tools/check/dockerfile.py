@@ -1,6 +1,6 @@
 """Read a Dockerfile as BuildKit does, and say what image it makes, without building it.
 
-`read_dockerfile` returns the instructions, `build` the stages: what ENTRYPOINT, USER and WORKDIR
+`read_dockerfile` returns the instructions, `stages_of` the stages: what ENTRYPOINT, USER, WORKDIR
 are in the end, and which file of the repository lies where. Compared with BuildKit's own parser
 by the tests of the template that made this repository. Standard library only, Python 3.9.
 """
@@ -329,7 +329,7 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def build(instructions: list[Instruction], context: list[str]) -> list[Stage]:
+def stages_of(instructions: list[Instruction], context: list[str]) -> list[Stage]:
     """Return the stages; raise DockerfileError for what is no Dockerfile."""
     stages: list[Stage] = []
     arguments: dict[str, str] = {}  # those before the first FROM

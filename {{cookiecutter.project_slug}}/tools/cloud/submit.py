@@ -36,7 +36,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from check import command as check_repository
+from check.request import findings
 from cloud.aws import Aws, AwsError, note
 from cloud.follow import LAST_JOB, describe, follow
 from job import REPOSITORY, LocalRunError, default_image, read_request
@@ -238,13 +238,9 @@ def s3_places(request: dict) -> list[str]:
 
 def rule_findings(request: dict) -> Iterator[str]:
     """Yield what the rules of `make check` find in hyperparameters, metrics and channels."""
-    file = check_repository.JOB
-    text = (REPOSITORY / file).read_text(encoding="utf-8", errors="replace")
-    repository = check_repository.Repository(REPOSITORY, [file], {file: text}, request=request)
-    for rule in ("json-invalid", "hyperparameter", "metric", "channel"):
-        found = check_repository.RULES[rule]
-        for _, line, what in found.find(repository):
-            yield f"{file}:{line}: {what} ({found.clauses})."
+    text = (REPOSITORY / "training-job.json").read_text(encoding="utf-8", errors="replace")
+    for each in findings(text, request):
+        yield f"{each.file}:{each.line}: {each.message}."
 
 
 def resource_problems(request: dict) -> Iterator[str]:

@@ -1,0 +1,236 @@
+"""Rules about what is in the image."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from check.dockerfile import absolute, expand, is_within
+from check.entrypoint import started
+from check.repository import DOCKERFILE, Repository, own_instructions, settings
+from check.rules import Found, rule
+
+DATA_NAME = re.compile(
+    r"SM_CHANNELS?(_\w+)?"
+    r"|(\w+_)?CHANNEL(_(DIR|PATH|NAME))?"
+    r"|((INPUT|TRAIN|TRAINING|VALID|VALIDATION|TEST|EVAL|RAW)_?)?(DATA|DATASET|INPUT)"
+    r"(_?(DIR|PATH|FILE|FOLDER|URI|URL|ROOT|S3|LOCATION|BUCKET|PREFIX))?"
+    r"|(TRAIN|TRAINING|VALID|VALIDATION|TEST|EVAL)_?(DIR|PATH|FILE|FOLDER|URI|CSV)"
+)
+
+
+@rule("error", "C32", "C25")
+def data_path(repository: Repository) -> Found:
+    """The job says which channels there are, the service mounts them at
+    /opt/ml/input/data/CHANNEL, and the program finds their names in inputdataconfig.json. A
+    path that ARG or ENV bakes into the image, or that ENTRYPOINT hands over, is true for one
+    job at most: the next one renames a channel and trains on nothing, or on something else.
+    Read the channel in the program."""
+    instead = "remove it, and let the program read the channels of inputdataconfig.json"
+    for each, name, value in settings(repository):
+        if re.search(r"/opt/ml/input|^s3://", value) or DATA_NAME.fullmatch(name.upper()):
+            what = f"{each.name} {name} bakes the place of data into the image"
+            yield DOCKERFILE, each.line, f"{what}: {instead}"
+    start = started(repository)
+    for word in start.words if start else ():
+        if re.search(r"/opt/ml/input/data|s3://", word):
+            what = f'ENTRYPOINT hands over the path "{word}" on every job'
+            yield DOCKERFILE, repository.image.entrypoint.line, f"{what}: {instead}"
+
+
+@rule("error", "C24", "C25")
+def data_copied(repository: Repository) -> Found:
+    """Data in the image is old the day after, makes each pull slower, and hides that a channel
+    is missing. Keep data/ for local runs, which mount it as the service mounts channels, and
+    copy the program only: COPY training/ ./"""
+    if not repository.image:
+        return
+    image = repository.image
+    for each, target, sources in image.copies:
+        if each.flag("from") is not None or each.heredocs:
+            continue
+        tops = [posixpath.normpath("/" + source).split("/")[1] for source in sources]
+        named = any(re.fullmatch(r"data|datasets?", top) for top in tops)
+        whole = "" in tops and any(name.startswith("data/") for name in image.files.values())
+        if named or whole:
+            what = f"{each.name} {' '.join(sources)} brings the data into the image at {target}"
+            what += ": leave it out, a job mounts its channels under /opt/ml/input/data"
+            yield DOCKERFILE, each.line, what
+
+
+def mounted(repository: Repository) -> list[str]:
+    """The folders that the service mounts."""
+    config = repository.request.get("CheckpointConfig")
+    local = config.get("LocalPath") if isinstance(config, dict) else None
+    folders = ["/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints"]
+    return [*folders, *([absolute(local)] if isinstance(local, str) and len(local) > 1 else [])]
+
+
+@rule("error", "C24")
+def opt_ml_covered(repository: Repository) -> Found:
+    """/opt/ml belongs to SageMaker, which mounts input, model, output and checkpoints in it:
+    what the image has there "may no longer be visible during training" (AWS's guide). A VOLUME
+    there lies over the mount's place too. AWS itself copies code to /opt/ml/code, the one
+    folder to use."""
+    if not repository.image:
+        return
+    folders = mounted(repository)
+    for each, target, _ in repository.image.copies:
+        if target == "/opt/ml" or any(is_within(target, folder) for folder in folders):
+            what = f"{each.name} writes to {target}, which SageMaker keeps for its own mounts"
+            yield DOCKERFILE, each.line, f"{what}: copy the program to /opt/ml/code/"
+    for each in own_instructions(repository, "VOLUME"):
+        for word in each.words:
+            path = absolute(expand(word, repository.image.variables, each.escape))
+            if path in ("/opt", "/opt/ml") or any(is_within(path, folder) for folder in folders):
+                what = f"VOLUME {path} lies where SageMaker mounts its folders"
+                yield DOCKERFILE, each.line, f"{what}: remove it"
+
+
+@rule("error", "C84")
+def base_tag(repository: Repository) -> Found:
+    """Without a tag an image's name means :latest, which is another image next month: the same
+    commit then builds something else, or nothing. Write a version, FROM python:3.13-slim, or a
+    digest, FROM name:tag@sha256:…, which never moves."""
+    names = {each.name for each in repository.stages if each.name}
+    used = [(stage.start, stage.base) for stage in repository.stages if not stage.parent]
+    for stage in repository.stages:
+        for each in stage.instructions:
+            origin = each.flag("from") if each.name in ("ADD", "COPY") else None
+            origin = expand(origin, stage.variables, each.escape) if origin else None
+            known = origin is None or origin.isdigit() or origin.lower() in names
+            if not known and (each, origin) not in used:
+                used.append((each, origin))
+    for each, image in used:
+        name, _, digest = image.partition("@")
+        tag = name.rpartition("/")[2].partition(":")[2]
+        if image == "scratch" or re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            continue
+        if "$" in image or not image:
+            what = f'the image "{image}" has a variable without a value: give its ARG a default'
+        elif digest:
+            what = f"{image} has a digest that is none: write @sha256: and 64 digits"
+        elif tag in ("", "latest"):
+            missing = "has no tag, which means latest" if not tag else "has the tag latest"
+            what = f"{image} {missing}, another image with time: write a version or a digest"
+        else:
+            continue
+        yield DOCKERFILE, each.line, what
+
+
+@rule("error", "C82")
+def architecture(repository: Repository) -> Found:
+    """SageMaker's training instances are x86-64, all but ml.p6e-gb200.36xlarge: an image for
+    another processor ends with `exec format error`. PLATFORM=linux/arm64 on the command line of
+    make is for a laptop's own use; what the repository says must be linux/amd64."""
+    resources = repository.request.get("ResourceConfig")
+    machine = resources.get("InstanceType") if isinstance(resources, dict) else None
+    arm = isinstance(machine, str) and machine.startswith("ml.p6e-gb200")
+    right = r"linux/(arm64|aarch64)(/v8)?" if arm else r"(linux/)?(amd64|x86[_-]64)(/v[1-4])?"
+    wanted = "linux/arm64" if arm else "linux/amd64"
+    foreign = r"(^|[/_-])(amd64|x86_64)" if arm else r"(^|/)(arm(32|64)v\d|aarch64|ppc64le|s390x)/"
+    foreign += "" if arm else r"|[:_-](arm64(v8)?|aarch64)\b"
+    if repository.image:
+        root = repository.image.root
+        known = root.platform and "$" not in root.platform
+        if known and not re.fullmatch(right, root.platform, re.IGNORECASE):
+            what = f"the image is made for {root.platform}, which the job's instance can't run"
+            yield DOCKERFILE, root.start.line, f"{what}: write {wanted}"
+        if re.search(foreign, root.base):
+            what = f"{root.base} is a base for another processor than the job's instance has"
+            yield DOCKERFILE, root.start.line, f"{what}: take the one for {wanted}"
+    for number, line in enumerate(repository.texts.get("Makefile", "").splitlines(), 1):
+        found = re.match(r"(?:export )?PLATFORM\s*[:?]*=\s*(\S+)", line)
+        found = found or re.search(r"^\s*[^#\s].*--platform[= ]([\w/]+)", line)
+        if found and not re.fullmatch(right, found[1], re.IGNORECASE):
+            what = f"the image is built for {found[1]}, which the job's instance can't run"
+            yield "Makefile", number, f"{what}: write {wanted}"
+
+
+SECRET_NAME = re.compile(
+    r"(\w+_)?(PASSWORD|PASSWD|PASSPHRASE|SECRET|SECRETS|API_?KEY|ACCESS_KEY(_ID)?|SECRET_KEY|"
+    r"PRIVATE_KEY|CREDENTIALS?|AUTH_TOKEN|SESSION_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY|PAT)"
+    r"|(?!(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|START)_)(\w+_)?TOKEN"
+)
+SECRET_VALUE = re.compile(
+    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bhf_[A-Za-z]{30,}|\bglpat-[\w-]{20}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@$]{1,99}:[^/\s:@$]{1,99}@"
+)
+
+
+@rule("error", "C78")
+def secret(repository: Repository) -> Found:
+    """Whoever can pull the image reads each ENV, and with `docker history` each ARG. SageMaker
+    gives a job its role's credentials at run time, so no AWS key is needed in the image. A
+    package index that asks for a password: RUN --mount=type=secret."""
+    instead = "remove it; for the build use RUN --mount=type=secret, at run time the job's role"
+    for each, name, value in settings(repository):
+        if SECRET_NAME.fullmatch(name.upper()) or SECRET_VALUE.search(value):
+            what = f"{each.name} {name} can be read by all who have the image"
+            yield DOCKERFILE, each.line, f"{what}: {instead}"
+    for each in own_instructions(repository, "RUN", "CMD", "ENTRYPOINT", "LABEL"):
+        if SECRET_VALUE.search(each.rest):
+            what = f"{each.name} holds what looks like a secret"
+            yield DOCKERFILE, each.line, f"{what}: {instead}"
+    for name, text in repository.texts.items():
+        found = SECRET_VALUE.search(text) if name != DOCKERFILE else None
+        if found:
+            line = text.count("\n", 0, found.start()) + 1
+            yield name, line, f"the file holds what looks like a secret: {instead}"
+    for each, _, sources in repository.image.copies if repository.image else ():
+        for source in sources if each.flag("from") is None else ():
+            if re.search(
+                r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)", source
+            ):
+                what = f"{each.name} brings {source} into the image: {instead}"
+                yield DOCKERFILE, each.line, what
+
+
+@rule("error", "C88")
+def nvidia_driver(repository: Repository) -> Found:
+    """AWS's guide: "Include only the CUDA toolkit on containers; don't bundle NVIDIA drivers
+    with the image." The driver is the host's and is mounted into the container. Take an
+    nvidia/cuda base, or the packages of the toolkit (cuda-toolkit-12-4, cuda-runtime
+    libraries)."""
+    packages = (
+        r"nvidia-(driver|headless|dkms|kernel|utils|open)[\w.-]*|libnvidia-(?!container)[\w.-]+"
+        r"|libcuda1[\w.-]*|cuda-drivers[\w.-]*|NVIDIA-Linux-[\w.-]+\.run"
+    )
+    for each in own_instructions(repository, "RUN", "COPY", "ADD"):
+        text = " ".join([each.rest, *(body for _, body in each.heredocs)])
+        found = re.search(rf"(?<![\w.-])({packages})", text)
+        if found:
+            what = f"{each.name} brings {found[0]}, a part of the NVIDIA driver, into the image"
+            yield DOCKERFILE, each.line, f"{what}: leave it out, the driver is the host's"
+
+
+@rule("warning", "C80", "C81")
+def non_root(repository: Repository) -> Found:
+    """The service keeps the image's USER, and /opt/ml/model, output and checkpoints belong to
+    root with mode 0755: another user's first write ends with `Permission denied`. AWS's guide
+    expects root, of hosting in so many words. Where a policy forbids root, start as root, chown
+    these folders, and drop the rights in the program."""
+    image = repository.image
+    if not image or not image.user:
+        return
+    user = image.value(image.user).partition(":")[0]
+    if user not in ("", "root", "0") and "$" not in user:
+        what = f"the program runs as {user}, and /opt/ml/model belongs to root"
+        yield DOCKERFILE, image.user.line, f"{what}: remove USER, or write USER root"
+
+
+@rule("warning", "C82")
+def open_platform(repository: Repository) -> Found:
+    """Without --platform an image is made for the machine that builds it, on an Apple laptop
+    for arm64, and SageMaker's training instances are x86-64. Give it in FROM, or in the
+    Makefile's build."""
+    image = repository.image
+    if not image or image.root.base == "scratch":
+        return
+    given = re.search(r"^[^#\n]*--platform", repository.texts.get("Makefile", ""), re.MULTILINE)
+    platform = image.root.platform or "$TARGETPLATFORM"
+    wrong = "BUILDPLATFORM" if given else "(BUILD|TARGET)PLATFORM"
+    if re.search(rf"\$\{{?{wrong}", platform):
+        what = "the image is made for the machine that builds it, an Apple laptop's being arm64"
+        line = image.root.start.line
+        yield DOCKERFILE, line, f"{what}: write FROM --platform=linux/amd64"
