@@ -82,6 +82,7 @@ FILES = {
         requirements.txt
         tests/test_model.py
         training/job/__init__.py
+        training/job/algorithm.py
         training/job/channels.py
         training/job/checkpoints.py
         training/job/cluster.py

@@ -16,7 +16,7 @@ def test_without_the_folder_no_checkpoints_are_kept_c64(root):
     checkpoints = Checkpoints()
     save_steps(checkpoints, 1)
     assert not checkpoints.due()
-    assert not checkpoints.resume(pytest.fail)
+    assert checkpoints.resume(pytest.fail) == 0
     assert not (root / "checkpoints").exists()
 
 
@@ -56,7 +56,7 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before_c65(root, capsys):
     (folder / "checkpoint-00000003.sagemaker-uploaded").write_text("9")
     (folder / "checkpoint-00000009.sagemaker-ignore").write_text("9")
     loaded = []
-    assert checkpoints.resume(lambda path: loaded.append(int(path.read_text())))
+    assert checkpoints.resume(lambda path: loaded.append(int(path.read_text()))) == 1
     assert loaded == [1]
     log = capsys.readouterr().out
     assert "WARNING: checkpoint-00000002 is broken (invalid literal" in log
@@ -66,7 +66,7 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before_c65(root, capsys):
 def test_checkpoints_that_are_all_broken_start_from_the_beginning(root, capsys):
     (root / "checkpoints").mkdir()
     (root / "checkpoints/checkpoint-00000002").touch()
-    assert not Checkpoints().resume(lambda path: int(path.read_text()))
+    assert Checkpoints().resume(lambda path: int(path.read_text())) == 0
     assert "no checkpoint could be read: training starts" in capsys.readouterr().out
 
 

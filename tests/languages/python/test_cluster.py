@@ -26,7 +26,8 @@ def join(run_hosts):
 
 
 def test_hosts_learn_what_the_others_have(join):
-    body = "print(cluster.collect(rank * 10), cluster.any(rank == 1), cluster.any(False))"
+    said = [f"cluster.on_any_host({flag})" for flag in ("rank == 1", "False")]
+    body = f"print(cluster.collect(rank * 10), {', '.join(said)})"
     for name, (code, log, errors) in zip(NAMES, join(body, NAMES), strict=True):
         assert (code, errors) == (0, "")
         assert f"Hosts: 127.0.0.1 (leader), algo-2, algo-3; this is {name}.\n" in log
@@ -42,7 +43,7 @@ def test_different_values_are_a_sentence_on_every_host(join):
 @pytest.mark.parametrize("victim", [0, 1, 2])
 def test_a_host_that_dies_ends_those_that_are_busy_and_has_a_name_c98(join, victim):
     # No call of the cluster would tell the others: they are in a long step.
-    body = f"cluster.any(False)\nos._exit(9) if rank == {victim} else time.sleep(600)"
+    body = f"cluster.on_any_host(False)\nos._exit(9) if rank == {victim} else time.sleep(600)"
     ends = join(body, NAMES)
     assert ends.pop(victim)[0] == 9
     for code, _, errors in ends:
@@ -54,7 +55,7 @@ def test_a_users_mistake_on_one_host_ends_the_others_c98(join, victim):
     body = f"""
 if rank == {victim}:
     raise TrainingFailure("It is broken.")
-cluster.any(False)
+cluster.on_any_host(False)
 """
     ends = join(body)
     code, _, errors = ends.pop(victim)
@@ -72,7 +73,7 @@ def test_an_error_of_xgboost_that_is_none_of_the_network_is_shown_as_it_is(join)
 import xgboost
 if rank == 1:
     xgboost.Booster(model_file="missing")
-cluster.any(False)
+cluster.on_any_host(False)
 """
     leader, worker = join(body)
     assert leader[::2] == (1, GONE.format("algo-2"))
@@ -101,7 +102,7 @@ def test_a_stop_while_a_host_is_awaited_ends_at_once_c5(join, here):
 
 def test_a_host_that_is_silent_ends_all_at_the_time_out_f29(join, monkeypatch):
     monkeypatch.setenv("HOST_TIMEOUT", "8")
-    body = "time.sleep(600) if rank == 1 else cluster.any(False)"
+    body = "time.sleep(600) if rank == 1 else cluster.on_any_host(False)"
     for code, _, errors in join(body):
         assert (code, errors) == (1, SILENT.format("Host algo-2", 8))
 
@@ -111,7 +112,7 @@ def test_the_others_say_for_whom_they_wait_f29(join):
 cluster.WAITING_IS_LOGGED_EVERY = 0.1
 if rank == 1:
     time.sleep(2)
-cluster.any(False)
+cluster.on_any_host(False)
 """
     leader, worker = join(body)
     assert (leader[0], worker[0]) == (0, 0)
@@ -133,8 +134,8 @@ while rank == 1:
 def test_one_host_opens_no_socket_and_answers_at_once_c100(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("a socket on one host"))
     with cluster.join(ONE_HOST, StopRequest()):
-        assert cluster.any(True) is True
-        assert cluster.any(False) is False
+        assert cluster.on_any_host(True) is True
+        assert cluster.on_any_host(False) is False
         assert cluster.collect(7) == {"algo-1": 7}
         cluster.require_same(7, "Never said")
 

@@ -58,7 +58,6 @@ def test_serve_is_refused_c22(root, toy, capsys):
 
 def test_a_stop_saves_the_steps_done_c5(root, toy, monkeypatch):
     def step(self):
-        self.steps += 1
         terminate_and_wait(monkeypatch)
 
     toy.step = step

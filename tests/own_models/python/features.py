@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas
-from opt_ml import TrainingFailure
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from job import TrainingFailure
 
 TEXT = ["species", "sex"]
 NUMBERS = ["bill_length_mm", "flipper_length_mm"]

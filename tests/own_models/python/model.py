@@ -6,13 +6,16 @@ from typing import Any
 import features
 import joblib
 import sklearn
-from opt_ml import Hyperparameter, log
 from sklearn.metrics import root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVR
 
+from job.algorithm import Algorithm
+from job.hyperparameters import Hyperparameter
+from job.log import log
 
-class Model:
+
+class Model(Algorithm):
     HYPERPARAMETERS = (
         Hyperparameter("outcome", str, "body_mass_g", "column to predict"),
         Hyperparameter("cost", float, 1000, "weight of an error", minimum=0),
@@ -22,18 +25,11 @@ class Model:
     )
     REQUIRED_CHANNELS = ("train", "holdout")
 
-    def __init__(self, hyperparameters: dict[str, Any]) -> None:
-        self.hyperparameters = hyperparameters
-        self.steps = 0
-
     def read(self, channels: dict[str, list[Path]]) -> None:
         self.tables = {name: features.read(files) for name, files in channels.items()}
         features.refuse_strangers(self.tables["holdout"], self.tables["train"])
 
-    def finished(self) -> bool:
-        return self.steps >= 1
-
-    def step(self) -> None:
+    def fit(self) -> Any:
         log("Fitting a support vector machine.")
         machine = SVR(
             C=self.hyperparameters["cost"],
@@ -41,10 +37,9 @@ class Model:
             max_iter=self.hyperparameters["iterations"],
             shrinking=self.hyperparameters["shrinking"],
         )
-        self.pipeline = make_pipeline(features.encoder(), machine)
         table = self.tables["train"]
-        self.pipeline.fit(table, table[self.hyperparameters["outcome"]])
-        self.steps = 1
+        pipeline = make_pipeline(features.encoder(), machine)
+        return pipeline.fit(table, table[self.hyperparameters["outcome"]])
 
     def metrics(self) -> dict[str, float]:
         return {"training:rmse": self._rmse("train"), "holdout:rmse": self._rmse("holdout")}
@@ -52,17 +47,10 @@ class Model:
     def _rmse(self, channel: str) -> float:
         table = self.tables[channel]
         outcome = table[self.hyperparameters["outcome"]]
-        return root_mean_squared_error(outcome, self.pipeline.predict(table))
-
-    def save_checkpoint(self, path: Path) -> None:
-        joblib.dump(self.pipeline, path)
-
-    def load_checkpoint(self, path: Path) -> None:
-        self.pipeline = joblib.load(path)
-        self.steps = 1
+        return root_mean_squared_error(outcome, self.fitted.predict(table))
 
     def save(self, folder: Path) -> None:
-        joblib.dump(self.pipeline, folder / "machine.joblib")
+        joblib.dump(self.fitted, folder / "machine.joblib")
 
     @staticmethod
     def load(folder: Path) -> Any:

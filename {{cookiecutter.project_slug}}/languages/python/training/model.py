@@ -1,11 +1,8 @@
 """Gradient-boosted trees for a target of 0 and 1, on tables: replace this file by your model.
 
-train.py calls, in this order: Model(hyperparameters), read, load_checkpoint (if there is one), then
-step, metrics and save_checkpoint until finished, and at the end save, load, metadata. A model with
-one blocking fit does it in step and is finished when steps is 1.
-
-On several hosts each has a model with its own share of the data. They do the same calls of cluster
-and of XGBoost, which makes their models one.
+job/algorithm.py says what `train` calls of it, and what it may leave out. On several hosts each
+has a model with its own share of the data. They do the same calls of cluster and of XGBoost, which
+makes their models one.
 """
 
 import platform
@@ -17,12 +14,13 @@ from typing import Any
 import xgboost
 
 from job import TrainingFailure, cluster
+from job.algorithm import Algorithm
 from job.hyperparameters import Hyperparameter
 from job.log import log
 from tables import read_header, read_table, spool
 
 
-class Model:
+class Model(Algorithm):
     """A booster that grows one tree a step."""
 
     HYPERPARAMETERS = (
@@ -34,10 +32,10 @@ class Model:
         Hyperparameter("device", str, "cpu", "what to train on", choices=("cpu", "cuda")),
         Hyperparameter("seed", int, 1, "start of the random numbers", 0, 2_147_483_647),
     )
-    REQUIRED_CHANNELS = ("training",)
     SEVERAL_HOSTS = True
 
     def __init__(self, hyperparameters: dict[str, Any]) -> None:
+        super().__init__(hyperparameters)
         if hyperparameters["device"] == "cuda":
             require_gpu()
         self._target = hyperparameters["target"]
@@ -54,7 +52,6 @@ class Model:
             # A resumed training draws the same rows as one that was never interrupted.
             "seed_per_iteration": True,
         }
-        self.steps = 0
 
     def read(self, channels: dict[str, list[Path]]) -> None:
         """Read the files of "training" and, if it is there, "validation".
@@ -105,7 +102,6 @@ class Model:
     def step(self) -> None:
         """Grow one tree."""
         self._booster.update(self._matrices["training"], self.steps)
-        self.steps += 1
 
     def metrics(self) -> dict[str, float]:
         """Return log loss (natural logarithm) and accuracy (share of rows, threshold 0.5)."""
@@ -134,7 +130,6 @@ class Model:
         if booster.feature_names != self._features:
             raise ValueError("it was made from data with other columns")
         self._booster = booster
-        self.steps = booster.num_boosted_rounds()
 
     def checksum(self) -> int:
         """Return a number that is the same on every host if the model is."""

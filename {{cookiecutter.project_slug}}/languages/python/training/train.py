@@ -38,21 +38,23 @@ def train(arguments: list[str], stop: StopRequest) -> None:
     overrides = read_arguments(arguments, Model.HYPERPARAMETERS)
     hyperparameters = read_hyperparameters(Model.HYPERPARAMETERS, overrides)
     hosts = read_hosts()
-    if not getattr(Model, "SEVERAL_HOSTS", False):
+    if not Model.SEVERAL_HOSTS:
         hosts.refuse_several()
     with cluster.join(hosts, stop):
         channels = read_channels(Model.REQUIRED_CHANNELS, hosts, cluster.collect)
 
         model = Model(hyperparameters)
+        model.stop_requested = lambda: stop.received
         model.read(channels)
         checkpoints = Checkpoints()
-        checkpoints.resume(model.load_checkpoint)
+        model.steps = checkpoints.resume(model.load_checkpoint)
         cluster.require_same(model.steps, "The hosts resumed after different steps")
 
         metrics: dict[str, float] = {}
         stopped = False
-        while not model.finished() and not (stopped := cluster.any(stop.received)):
+        while not model.finished() and not (stopped := cluster.on_any_host(stop.received)):
             model.step()
+            model.steps += 1
             metrics = model.metrics()
             if hosts.leads:
                 log_step(model.steps, metrics)

@@ -26,8 +26,11 @@ class Checkpoints:
         if not self._kept:
             log(f"No checkpoints: {self._folder} does not exist (the job has no CheckpointConfig).")
 
-    def resume(self, load: Callable[[Path], None]) -> bool:
-        """Call `load` with the newest checkpoint, or the one before where that is broken."""
+    def resume(self, load: Callable[[Path], None]) -> int:
+        """Call `load` with the newest checkpoint, or the one before where that is broken.
+
+        Returns after how many steps it was made; without any that can be read, 0.
+        """
         found = self._found() if self._kept else []
         for path in reversed(found):
             try:
@@ -36,11 +39,12 @@ class Checkpoints:
                 reason = first_line(error)
                 log(f"WARNING: {path.name} is broken ({reason}): trying the one before.")
             else:
-                log(f"Resuming from {path.name}, after step {int(path.name[-8:])}.")
-                return True
+                steps = int(path.name[-8:])
+                log(f"Resuming from {path.name}, after step {steps}.")
+                return steps
         if found:
             log("WARNING: no checkpoint could be read: training starts from the beginning.")
-        return False
+        return 0
 
     def due(self) -> bool:
         """Return whether to save now: at most every second and for a tenth of the time."""

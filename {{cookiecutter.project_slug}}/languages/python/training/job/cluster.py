@@ -57,14 +57,14 @@ def join(hosts: Hosts, stop: StopRequest) -> Iterator[None]:
     timeout = _timeout()
     try:
         if hosts.leads:
-            address = _welcome(workers, stop, timeout)
+            address = _accept_workers(workers, stop, timeout)
             tracker = RabitTracker(len(hosts.names), address, sortby="task", timeout=timeout)
             _trackers.append(tracker)
             tracker.start()
             port = tracker.worker_args()["dmlc_tracker_port"]
             _tell(f"start {port}")
         else:
-            address, port = _visit(leader, stop, timeout)
+            address, port = _connect_to_leader(leader, stop, timeout)
         collective.init(
             dmlc_tracker_uri=address,
             dmlc_tracker_port=port,
@@ -73,7 +73,7 @@ def join(hosts: Hosts, stop: StopRequest) -> Iterator[None]:
             dmlc_retry=1,
         )
         yield
-        any(False)
+        barrier()
         _tell("end")
         collective.finalize()
         if hosts.leads:
@@ -88,7 +88,7 @@ def join(hosts: Hosts, stop: StopRequest) -> Iterator[None]:
         raise _silent(hosts.others, timeout) from error
 
 
-def any(flag: bool) -> bool:
+def on_any_host(flag: bool) -> bool:
     """Return whether the flag is set on any host. Every host must call it."""
     if not _hosts.several:
         return flag
@@ -97,6 +97,11 @@ def any(flag: bool) -> bool:
 
     with _waiting_for(_hosts.others):
         return bool(collective.allreduce(numpy.array([flag], numpy.uint8), collective.Op.MAX)[0])
+
+
+def barrier() -> None:
+    """Wait until every host is here."""
+    on_any_host(False)
 
 
 def collect(value: Any) -> dict[str, Any]:
@@ -129,14 +134,14 @@ def _timeout() -> int:
     return int(text)
 
 
-def _welcome(workers: list[str], stop: StopRequest, timeout: int) -> str:
+def _accept_workers(workers: list[str], stop: StopRequest, timeout: int) -> str:
     """Wait until every worker has a link; return the address under which they reach this host."""
     deadline = time.monotonic() + timeout
     missing = list(workers)
     with socket.create_server(("", PORT)) as server, _waiting_for(missing):
         server.settimeout(RETRY)
         while missing:
-            _go_on(stop, deadline, missing, timeout)
+            _check(stop, deadline, missing, timeout)
             with contextlib.suppress(OSError, ValueError):  # Nobody, or a stranger.
                 connection, _ = server.accept()
                 connection.settimeout(10)
@@ -148,13 +153,13 @@ def _welcome(workers: list[str], stop: StopRequest, timeout: int) -> str:
     return address
 
 
-def _visit(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
+def _connect_to_leader(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
     """Link to the leader, wait until all have; return its address and the port of its tracker."""
     deadline = time.monotonic() + timeout
     connection = None
     with _waiting_for([leader]):
         while not connection:
-            _go_on(stop, deadline, [leader], timeout)
+            _check(stop, deadline, [leader], timeout)
             try:
                 connection = socket.create_connection((leader, PORT), 5)
             except OSError:  # Its name may not be known yet (C39).
@@ -165,7 +170,7 @@ def _visit(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
     with _waiting_for(_hosts.others), contextlib.suppress(OSError):
         connection.sendall(f"{_hosts.current}\n".encode())
         while not select.select([connection], [], [], RETRY)[0]:
-            _go_on(stop, deadline, _hosts.others, timeout)
+            _check(stop, deadline, _hosts.others, timeout)
     lines = connection.makefile()
     line = _read(lines)
     word, _, port = line.partition(" ")
@@ -175,7 +180,7 @@ def _visit(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
     return connection.getpeername()[0], int(port)
 
 
-def _go_on(stop: StopRequest, deadline: float, names: list[str], timeout: int) -> None:
+def _check(stop: StopRequest, deadline: float, names: list[str], timeout: int) -> None:
     """Raise TrainingFailure if it is no use to wait for these hosts any longer."""
     if stop.received:
         raise stopped_too_early()

@@ -14,7 +14,7 @@ from job.files import root
 FAILURE_LENGTH = 1024
 
 
-saving = threading.Lock()
+saving = threading.Lock()  # What holds it is not torn apart by `fail_at_once`.
 
 
 def run(train: Callable[[], None]) -> int:
