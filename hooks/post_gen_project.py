@@ -72,7 +72,7 @@ def keep_ci(project: Path, ci: str) -> None:
         return
     workflow = project / ".github" / "workflows" / "ci.yml"
     workflow.unlink()
-    (project / ".github" / "renovate.json").unlink()
+    (project / ".github" / "renovate.json").unlink(missing_ok=True)
     for folder in workflow.parents[:2]:
         if not any(folder.iterdir()):
             folder.rmdir()

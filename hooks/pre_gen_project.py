@@ -57,7 +57,6 @@ SHARED = (
     ".dockerignore",
     ".editorconfig",
     ".gitattributes",
-    ".github/renovate.json",
     ".github/workflows/ci.yml",
     ".gitignore",
     "LICENSE",

@@ -17,7 +17,7 @@ SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 
 WORKFLOW = ".github/workflows/ci.yml"
-# What is there for a CI of GitHub only.
+# What is there for a CI of GitHub only. R has nothing that Renovate could follow.
 CI = {WORKFLOW, ".github/renovate.json"}
 # The files of a generated repository, those of every language first.
 FILES = {
@@ -25,7 +25,7 @@ FILES = {
         .dockerignore
         .editorconfig
         .gitattributes
-        {" ".join(CI)}
+        {WORKFLOW}
         .gitignore
         LICENSE
         Makefile
@@ -75,6 +75,7 @@ FILES = {
         tuning-job.json
     """,
     "python": """
+        .github/renovate.json
         Dockerfile
         overrides.txt
         contract.ini
@@ -125,6 +126,7 @@ FILES = {
         training/train.R
     """,
     "java": """
+        .github/renovate.json
         Dockerfile
         checkstyle.xml
         contract.ini
@@ -156,7 +158,6 @@ LICENSES = {
 }
 # What cookiecutter renders; all else is copied as it is.
 RENDERED = {
-    ".github/renovate.json",
     ".gitignore",
     "LICENSE",
     "Makefile",

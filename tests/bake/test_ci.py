@@ -1,13 +1,17 @@
-"""The workflow of a generated repository: what its jobs may do, and what they run."""
+"""The workflows: what their jobs may do and run; and that each version has one owner."""
 
+import json
 import re
+import tomllib
 
 import pytest
 import yaml
 from support import TEMPLATE
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
-TEXT = (GENERATED / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+WORKFLOW = ".github/workflows/ci.yml"
+TEXT = (GENERATED / WORKFLOW).read_text(encoding="utf-8")
+OF_TEMPLATE = (TEMPLATE / WORKFLOW).read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -19,13 +23,35 @@ def commands(job):
     return [step["run"] for step in job["steps"] if "run" in step]
 
 
-def test_actions_are_pinned_by_commit_and_name_their_release():
-    used = re.findall(r"uses: (.*)", TEXT)
+@pytest.mark.parametrize("text", [TEXT, OF_TEMPLATE], ids=["generated", "template"])
+def test_actions_are_pinned_by_commit_and_name_their_release(text):
+    used = re.findall(r"uses: (.*)", text)
     assert used
     for each in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
-    # The same action at one release only.
-    assert len(set(used)) == len({each.partition("@")[0] for each in used})
+    # The same action at one release only, in both workflows.
+    both = set(re.findall(r"uses: (.*)", TEXT + OF_TEMPLATE))
+    assert len(both) == len({each.partition("@")[0] for each in both})
+    # A runner that moves brings another engine: an image saved by one is not what another loads.
+    runners = re.findall(r"runs-on: (.*)", text)
+    assert runners and all(re.fullmatch(r"ubuntu-\d\d\.04", each) for each in runners)
+
+
+def test_renovate_follows_only_what_an_update_leaves_alone(bake):
+    """What it moves in files of the template, an update would move under it: a conflict."""
+    patterns = {"pip-compile": "/^requirements\\.txt$/", "maven": "/^pom\\.xml$/"}
+    for language, manager in (("python", "pip-compile"), ("java", "maven")):
+        repository = bake(language)
+        settings = json.loads((repository / ".github/renovate.json").read_text(encoding="utf-8"))
+        assert settings["enabledManagers"] == [manager]
+        # Renovate's own pattern for pom.xml matches no other file of the repository.
+        given = settings.get(manager, {}).get("managerFilePatterns", [patterns[manager]])
+        pyproject = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+        for pattern in given:
+            files = [path.relative_to(repository).as_posix() for path in repository.rglob("*")]
+            followed = [name for name in files if re.search(pattern.strip("/"), name)]
+            assert followed and set(followed) <= set(pyproject["tool"]["cruft"]["skip"])
+    assert not (bake("r") / ".github/renovate.json").exists()
 
 
 def test_only_the_push_gets_a_token_and_only_after_approval(jobs):

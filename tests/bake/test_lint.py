@@ -41,12 +41,11 @@ def test_generated_cloudformation_is_clean(bake):
     lint(repository, "cfn-lint", "--include-checks", "I", "--", *templates)
 
 
-@pytest.mark.parametrize(
-    ("schema", "file"),
-    [("github-workflows", ".github/workflows/ci.yml"), ("renovate", ".github/renovate.json")],
-)
-def test_generated_ci_fits_the_published_schema(repository, schema, file):
-    lint(repository, "check-jsonschema", "--builtin-schema", f"vendor.{schema}", file)
+def test_generated_ci_fits_the_published_schema(repository):
+    for schema, file in (("github-workflows", "workflows/ci.yml"), ("renovate", "renovate.json")):
+        if (repository / ".github" / file).exists():
+            arguments = ["--builtin-schema", f"vendor.{schema}", f".github/{file}"]
+            lint(repository, "check-jsonschema", *arguments)
 
 
 def test_the_templates_workflow_fits_the_published_schema():
