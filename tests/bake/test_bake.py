@@ -105,10 +105,9 @@ FILES = {
         contract.ini
         packages.txt
         tests/lint.R
-        tests/testthat/helper.R
-        tests/testthat/test-cluster.R
-        tests/testthat/test-opt_ml.R
-        tests/testthat/test-train.R
+        tests/test_model.R
+        training/glm.R
+        training/job/algorithm.R
         training/job/channels.R
         training/job/checkpoints.R
         training/job/cluster.R

@@ -10,12 +10,12 @@ chunk_bytes <- 2^22
 
 # ---- The rows of all hosts -----------------------------------------------------------------
 
-#' Find the file that says which columns there are, and in which order
-#'
-#' @param channels The channels of each host.
-#' @return A list of `columns` and of `name`, to be told.
+# Find the file that says which columns there are, and in which order.
+#
+# channels: the channels of each host.
+# Returns a list of `columns` and of `name`, to be told.
 find_first <- function(channels) {
-  headers <- parallel::clusterApply(job$nodes, channels, function(channels) {
+  headers <- parallel::clusterApply(job$nodes(), channels, function(channels) {
     if (length(channels$training) > 0) read_header(channels$training[1])
   })
   host <- which(lengths(headers) > 0)[1]
@@ -26,12 +26,12 @@ find_first <- function(channels) {
   )
 }
 
-#' Read this host's rows
-#'
-#' @param channels This host's channels.
-#' @param first,target What each_table() needs.
-#' @param in_memory Whether to keep the rows there, or in temporary files.
-#' @return What is known of the rows of each channel: see `add_traits()`.
+# Read this host's rows.
+#
+# channels: this host's channels.
+# first,target: what each_table() needs.
+# in_memory: whether to keep the rows there, or in temporary files.
+# Returns what is known of the rows of each channel: see `add_traits()`.
 read_shard <- function(channels, first, target, in_memory) {
   data.table::setDTthreads(0)
   data.table::setDTthreads(min(data.table::getDTthreads(), job$cpu_limit()))
@@ -52,14 +52,12 @@ read_shard <- function(channels, first, target, in_memory) {
   })
 }
 
-#' @noRd
 put_aside <- function(table) {
   path <- tempfile("table-")
   job$write_or_fail(path, path, job$write_bytes(path, serialize(table, NULL, xdr = FALSE)))
   path
 }
 
-#' @noRd
 add_traits <- function(a, b) {
   if (a$rows == 0 || b$rows == 0) {
     return(if (a$rows == 0) b else a)
@@ -70,21 +68,20 @@ add_traits <- function(a, b) {
   )
 }
 
-#' Go through the rows of all hosts, block by block
-#'
-#' @param channel A channel's name.
-#' @param combine A function that makes one of two results.
-#' @param summarise A function of a block, a list of `x`, a matrix of ones and the features, and
-#'   `y`, the target. It is sent to each host, with the variables of the function that it is made
-#'   in: let these be few and small.
-#' @return One result of all rows; NULL where there are none.
+# Go through the rows of all hosts, block by block.
+#
+# channel: a channel's name.
+# combine: a function that makes one of two results.
+# summarise: a function of a block, a list of `x`, a matrix of ones and the features, and
+#   `y`, the target. It is sent to each host, with the variables of the function that it is made
+#   in: let these be few and small.
+# Returns one result of all rows; NULL where there are none.
 over_rows <- function(channel, combine, summarise) {
-  found <- parallel::clusterCall(job$nodes, over_own_rows, channel, combine, summarise) |>
+  found <- parallel::clusterCall(job$nodes(), over_own_rows, channel, combine, summarise) |>
     Filter(f = Negate(is.null))
   if (length(found) > 0) Reduce(combine, found)
 }
 
-#' @noRd
 over_own_rows <- function(channel, combine, summarise) {
   result <- NULL
   for (table in shard$tables[[channel]]) {
@@ -105,18 +102,18 @@ over_own_rows <- function(channel, combine, summarise) {
 
 # ---- A file --------------------------------------------------------------------------------
 
-#' Read a file, table by table
-#'
-#' fread() reads; where it fails, or what it read looks odd, a slow reader finds the place for the
-#' message, or reads what fread() could not.
-#'
-#' @param file A path.
-#' @param first The file that says which columns there are, and in which order: a list of its
-#'   `columns` and its `name`, for messages.
-#' @param target The column with 0 and 1.
-#' @param use A function of a data frame, all columns numeric and finite, and of their limits: see
-#'   `find_limits()`.
-#' @param whole Whether the file may come as one table: the fastest, in memory of its size.
+# Read a file, table by table.
+#
+# fread() reads; where it fails, or what it read looks odd, a slow reader finds the place for the
+# message, or reads what fread() could not.
+#
+# file: a path.
+# first: the file that says which columns there are, and in which order: a list of its
+#   `columns` and its `name`, for messages.
+# target: the column with 0 and 1.
+# use: a function of a data frame, all columns numeric and finite, and of their limits: see
+#   `find_limits()`.
+# whole: whether the file may come as one table: the fastest, in memory of its size.
 each_table <- function(file, first, target, use, whole = TRUE) {
   header <- read_header(file)
   check_header(file, header, first, target)
@@ -135,11 +132,11 @@ each_table <- function(file, first, target, use, whole = TRUE) {
   })
 }
 
-#' Find the least and the greatest value of each column
-#'
-#' @param table What was read.
-#' @param header,target The names of the columns, and of that with 0 and 1.
-#' @return A list of `least` and `most`; NULL where not all columns are numbers or there is no row.
+# Find the least and the greatest value of each column.
+#
+# table: what was read.
+# header,target: the names of the columns, and of that with 0 and 1.
+# Returns a list of `least` and `most`; NULL where not all columns are numbers or there is no row.
 find_limits <- function(table, header, target) {
   is_table <- NROW(table) > 0 && length(table) == length(header)
   if (!is_table || !all(vapply(table, is.numeric, TRUE))) {
@@ -153,7 +150,6 @@ find_limits <- function(table, header, target) {
   if (in_range && is_binary()) limits
 }
 
-#' @noRd
 read_quickly <- function(header, ...) {
   odd <- function(condition) NULL
   # Without `fill`, fread() silently leaves out the first rows where their lengths differ.
@@ -169,11 +165,11 @@ read_quickly <- function(header, ...) {
   )
 }
 
-#' Read the bytes of a file one after another, in chunks that end with a line
-#'
-#' @param file A path.
-#' @param use A function of the bytes, those of the header left out, and the number of the line
-#'   before them.
+# Read the bytes of a file one after another, in chunks that end with a line.
+#
+# file: a path.
+# use: a function of the bytes, those of the header left out, and the number of the line
+#   before them.
 each_chunk <- function(file, use) {
   connection <- if (is_compressed(file)) {
     # R's own gzfile() does not tell half a file from a whole one.
@@ -202,15 +198,14 @@ each_chunk <- function(file, use) {
   }
 }
 
-#' @noRd
 is_compressed <- function(file) {
   identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
 }
 
-#' Read the column names of a CSV file
-#'
-#' @param file A path.
-#' @return The names.
+# Read the column names of a CSV file.
+#
+# file: a path.
+# Returns the names.
 read_header <- function(file) {
   start <- readBin(file, "raw", 65536)
   if (identical(utils::head(start, 4), charToRaw("PAR1"))) {
@@ -230,7 +225,6 @@ read_header <- function(file) {
   trimws(split_line(line))
 }
 
-#' @noRd
 check_header <- function(file, header, first, target) {
   fail_here <- function(...) job$fail(file, ", line 1: ", ...)
   for (i in seq_along(header)) {
@@ -254,13 +248,12 @@ check_header <- function(file, header, first, target) {
   }
 }
 
-#' Read rows line by line, and fail at the first that is no row of numbers
-#'
-#' @inheritParams each_table
-#' @param bytes The rows.
-#' @param line The number of the line before them.
-#' @param header The names of the columns.
-#' @return A data frame.
+# Read rows line by line, and fail at the first that is no row of numbers.
+#
+# bytes: the rows.
+# line: the number of the line before them.
+# header: the names of the columns.
+# Returns a data frame.
 read_slowly <- function(bytes, line, file, header, target) {
   connection <- rawConnection(bytes)
   on.exit(close(connection))
@@ -275,7 +268,6 @@ read_slowly <- function(bytes, line, file, header, target) {
   as.data.frame(do.call(rbind, tables), check.names = FALSE)
 }
 
-#' @noRd
 read_lines <- function(connection, file) {
   lines <- withCallingHandlers(
     readLines(connection, 10000, warn = TRUE, encoding = "UTF-8"),
@@ -292,7 +284,6 @@ read_lines <- function(connection, file) {
   lines
 }
 
-#' @noRd
 parse_rows <- function(file, numbers, rows, header, target) {
   ragged <- which(lengths(rows) != length(header))[1]
   # What comes before is read first, so that the first fault of the file is the one that is named.
@@ -330,7 +321,6 @@ parse_rows <- function(file, numbers, rows, header, target) {
   values
 }
 
-#' @noRd
 split_line <- function(line) {
   if (grepl('"', line, fixed = TRUE)) {
     return(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE))
@@ -340,7 +330,6 @@ split_line <- function(line) {
   fields[-length(fields)]
 }
 
-#' @noRd
 fail_not_text <- function(file) {
   job$fail(file, " is not a text file in UTF-8: only CSV can be read.")
 }

@@ -15,34 +15,31 @@ code <- if (is_program) {
 } else {
   getwd()
 }
-# With the source, a stack trace has line numbers.
-options(keep.source = TRUE, keep.source.pkgs = TRUE)
-# An environment of its own, so that no name in model.R can replace one of the contract's.
+# An environment of its own, so that no name in model.R can replace one of the contract's; `the` is
+# what changes in it.
 job <- new.env(parent = baseenv())
-job$code <- file.path(code, "job")
-for (file in list.files(job$code, "[.]R$", full.names = TRUE)) {
+job$the <- new.env(parent = emptyenv())
+for (file in list.files(file.path(code, "job"), "[.]R$", full.names = TRUE)) {
   sys.source(file, job)
 }
 
-#' Run the program
-#'
-#' @param arguments The words after the program's name.
-#' @return The exit code: 0, 1 for a failed training, 2 for words that mean nothing here.
+# Run the program.
+#
+# arguments: the words after the program's name.
+# Returns the exit code: 0, 1 for a failed training, 2 for words that mean nothing here.
 main <- function(arguments) {
-  # R compiles functions as it meets them, which a short job pays with a quarter of its time: see
-  # the loop below.
-  compiler::enableJIT(0)
-  job$watch_sigterm()
+  job$watch_sigterm(file.path(code, "job"))
   job$limit_blas_threads()
-  job$run(function() train(arguments))
+  job$run(function() train(arguments), job$path_to("output", "failure"))
 }
 
-#' Read, train step by step, keep checkpoints, save the model
-#'
-#' @inheritParams main
+# Read, train step by step, keep checkpoints, save the model.
 train <- function(arguments) {
-  # Not before, since it may take a while, and SIGTERM and a failure count from the start.
+  # Not before, since it may take a while, and SIGTERM and a failure count from the start. With the
+  # source, a stack trace has line numbers.
+  options(keep.source = TRUE)
   source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
+  job$complete_model()
 
   if ("--help" %in% arguments) {
     cat(job$usage(model_hyperparameters), sep = "\n")
@@ -51,38 +48,35 @@ train <- function(arguments) {
   overrides <- job$read_arguments(arguments, model_hyperparameters)
   hyperparameters <- job$read_hyperparameters(model_hyperparameters, overrides)
   hosts <- job$read_hosts()
-  for_several <- isTRUE(get0("several_hosts"))
-  job$join(hosts, for_several)
+  job$join(hosts, model_several_hosts)
   if (hosts$rank > 0) {
     return(job$serve())
   }
-  nodes <- job$nodes
+  nodes <- job$nodes()
   channels <- parallel::clusterEvalQ(nodes, job$read_channels(model_required_channels)) |>
     stats::setNames(hosts$names)
   parallel::clusterCall(nodes, function(channels) job$check_channels(channels), channels)
 
   model <- model_new(hyperparameters) |>
-    model_read(if (for_several) channels else channels[[1]])
-  checkpoints <- job$open_checkpoints()
-  model <- job$resume(checkpoints, model, model_load_checkpoint)
+    model_read(if (model_several_hosts) channels else channels[[1]])
+  job$the$model_as_read <- model
+  checkpoints <- job$open_checkpoints(model_save_checkpoint, model_load_checkpoint)
+  model <- job$resume(checkpoints, model)
 
   metrics <- NULL
   while (!model_finished(model) && !job$sigterm_received()) {
-    if (proc.time()[["elapsed"]] > 2) {
-      compiler::enableJIT(3)
-    }
     model <- model_step(model)
     metrics <- model_metrics(model)
     job$log_step(model$steps, metrics)
     if (job$checkpoint_due(checkpoints)) {
-      job$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+      job$save_checkpoint(checkpoints, model)
     }
   }
 
   if (model$steps == 0) {
     job$fail_if_stopped()
   }
-  job$save_checkpoint(checkpoints, model, model_save_checkpoint, model_load_checkpoint)
+  job$save_checkpoint(checkpoints, model)
   metadata <- list(
     hyperparameters = hyperparameters,
     metrics = as.list(if (is.null(metrics)) model_metrics(model) else metrics),

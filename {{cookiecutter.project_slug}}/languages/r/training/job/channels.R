@@ -1,14 +1,15 @@
 # Which files of each channel this host reads.
 
-#' Find the files of each channel (C32, C43)
-#'
-#' Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
-#' out the files of a channel that each of them has as a whole, so that each row counts once (C52).
-#' A required channel that is missing and Pipe mode (C50) are failures.
-#'
-#' @param required Names of channels.
-#' @return Absolute paths, sorted, by the channel's name.
-read_channels <- function(required) {
+# Find the files of each channel (C32, C43).
+#
+# Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+# out the files of a channel that each of them has as a whole, so that each row counts once (C52).
+# A required channel that is missing and Pipe mode (C50) are failures.
+#
+# required: names of channels.
+# hosts: what `read_hosts()` returned.
+# Returns absolute paths, sorted, by the channel's name.
+read_channels <- function(required, hosts = read_hosts()) {
   data <- path_to("input", "data")
   if (!dir.exists(path_to("input"))) {
     fail(path_to("input"), " does not exist: start with `make train`, or mount it.")
@@ -29,7 +30,6 @@ read_channels <- function(required) {
     }
     fail(sprintf('Channel "%s" is missing: the job has %s.', name, present))
   }
-  hosts <- read_hosts()
   channels <- sapply(names(config), simplify = FALSE, function(name) {
     if (identical(config[[name]]$TrainingInputMode, "Pipe")) {
       fail(
@@ -41,14 +41,14 @@ read_channels <- function(required) {
     is_mine <- (seq_along(files) - 1) %% length(hosts$names) == hosts$rank
     if (identical(config[[name]]$S3DistributionType, "FullyReplicated")) files[is_mine] else files
   })
-  counts <- sprintf("%s (%s)", names(channels), count(lengths(channels), "file"))
+  counts <- sprintf("%s (%s)", names(channels), vapply(channels, count_files, ""))
   log_line("Channels: ", if (length(counts) > 0) toString(counts) else "none", ".")
   channels
 }
 
-#' Refuse a channel that is empty, which on one of several hosts it may be (C52)
-#'
-#' @param channels What `read_channels()` returned on each host.
+# Refuse a channel that is empty, which on one of several hosts it may be (C52).
+#
+# channels: what `read_channels()` returned on each host.
 check_channels <- function(channels) {
   for (name in names(channels[[1]])) {
     if (sum(lengths(lapply(channels, `[[`, name))) == 0) {
@@ -60,14 +60,17 @@ check_channels <- function(channels) {
   }
 }
 
-#' @noRd
 find_files <- function(folder) {
-  names <- list.files(folder, recursive = TRUE, all.files = TRUE, no.. = TRUE)
-  names <- names[!grepl("(^|/)[._]", names, useBytes = TRUE)]
+  paths <- list.files(folder, recursive = TRUE, all.files = TRUE, no.. = TRUE)
+  paths <- paths[!grepl("(^|/)[._]", paths, useBytes = TRUE)]
   # By their bytes: R refuses to order what is no text in its locale.
-  bytes <- names
+  bytes <- paths
   Encoding(bytes) <- "bytes"
-  files <- file.path(folder, names[order(bytes, method = "radix")])
+  files <- file.path(folder, paths[order(bytes, method = "radix")])
   marker <- file.size(files) == 0 & !grepl("[.][^./]+$", files, useBytes = TRUE)
   files[!marker]
+}
+
+count_files <- function(files) {
+  sprintf(ngettext(length(files), "%d file", "%d files"), length(files))
 }

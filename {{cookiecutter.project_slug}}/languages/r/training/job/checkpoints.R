@@ -2,11 +2,16 @@
 
 checkpoints_kept <- 3
 
-#' Look for /opt/ml/checkpoints, which a job has only with a CheckpointConfig (C64)
-#'
-#' @return An environment for the functions below.
-open_checkpoints <- function() {
+# Look for /opt/ml/checkpoints, which a job has only with a CheckpointConfig (C64).
+#
+# save: a function of the model and a path that writes one file.
+# load: a function of the model and a path that returns the model as it was; any error of it means
+#   that the file is broken.
+# Returns an environment for the functions below.
+open_checkpoints <- function(save, load) {
   checkpoints <- new.env()
+  checkpoints$save <- save
+  checkpoints$load <- load
   checkpoints$folder <- path_to("checkpoints")
   checkpoints$kept <- dir.exists(checkpoints$folder)
   checkpoints$due_at <- -Inf
@@ -18,19 +23,17 @@ open_checkpoints <- function() {
   checkpoints
 }
 
-#' Go on from the newest checkpoint, or from the one before where that is broken
-#'
-#' @param checkpoints What `open_checkpoints()` returned.
-#' @param model The model as it is without a checkpoint.
-#' @param load A function of the model and a path that returns the model as it was; any error of
-#'   it means that the file is broken.
-#' @return The model to go on with.
-resume <- function(checkpoints, model, load) {
+# Go on from the newest checkpoint, or from the one before where that is broken.
+#
+# checkpoints: what `open_checkpoints()` returned.
+# model: the model as it is without a checkpoint.
+# Returns the model to go on with.
+resume <- function(checkpoints, model) {
   found <- find_checkpoints(checkpoints)
   for (path in rev(found)) {
     name <- basename(path)
     resumed <- tryCatch(
-      muffle_warnings(load(model, path)),
+      suppressWarnings(checkpoints$load(model, path)),
       error = function(condition) {
         log_line(
           "WARNING: ", name, " is broken (", first_line(condition), "): trying the one before."
@@ -49,23 +52,18 @@ resume <- function(checkpoints, model, load) {
   model
 }
 
-#' Whether to save now: at most every second, and for at most a tenth of the time
-#'
-#' @inheritParams resume
-#' @return TRUE or FALSE.
+# Whether to save now: at most every second, and for at most a tenth of the time.
 checkpoint_due <- function(checkpoints) {
   checkpoints$kept && seconds() >= checkpoints$due_at
 }
 
-#' Write a checkpoint aside, read it back, rename it, and delete all but the last few
-#'
-#' The service uploads nothing that ends in .sagemaker-ignore (C65). It deletes in S3 what is
-#' deleted here, so a file that it still uploads is left alone.
-#'
-#' @inheritParams resume
-#' @param model The model; `model$steps` names the file.
-#' @param save A function of the model and a path that writes one file.
-save_checkpoint <- function(checkpoints, model, save, load) {
+# Write a checkpoint aside, read it back, rename it, and delete all but the last few.
+#
+# The service uploads nothing that ends in .sagemaker-ignore (C65). It deletes in S3 what is
+# deleted here, so a file that it still uploads is left alone.
+#
+# model: the model; `model$steps` names the file.
+save_checkpoint <- function(checkpoints, model) {
   if (!checkpoints$kept) {
     return(invisible())
   }
@@ -73,9 +71,9 @@ save_checkpoint <- function(checkpoints, model, save, load) {
   path <- file.path(checkpoints$folder, sprintf("checkpoint-%08d", model$steps))
   aside <- paste0(path, ".sagemaker-ignore")
   write_or_fail(path, aside, {
-    save(model, aside)
+    checkpoints$save(model, aside)
     # R says nothing of a write that fails, as on a full disk: only reading back shows it.
-    load(model, aside)
+    checkpoints$load(model, aside)
     rename(aside, path)
   })
   # Later ones than this are broken, else the training would have gone on from them.
@@ -87,7 +85,6 @@ save_checkpoint <- function(checkpoints, model, save, load) {
   invisible()
 }
 
-#' @noRd
 find_checkpoints <- function(checkpoints) {
   # Exact names, so that the uploader's marker files are never taken for checkpoints.
   list.files(checkpoints$folder, "^checkpoint-[0-9]{8}$", full.names = TRUE) |>

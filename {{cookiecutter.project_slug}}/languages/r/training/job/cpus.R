@@ -1,9 +1,7 @@
-# The processors that the container may use.
+# The processors that the container may use, whatever the machine has.
 
-#' The processors that the container may use, whatever the machine has
-#'
-#' @param cgroup Where the control group is.
-#' @return A number; Inf where there is no limit.
+# cgroup: where the control group is.
+# Returns a number; Inf where there is no limit.
 cpu_limit <- function(cgroup = "/sys/fs/cgroup") {
   # The second version of control groups has both numbers in one file, the first has two.
   files <- file.path(cgroup, c("cpu.max", "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
@@ -14,9 +12,7 @@ cpu_limit <- function(cgroup = "/sys/fs/cgroup") {
   ceiling(as.numeric(limit[1]) / as.numeric(limit[2]))
 }
 
-#' Have OpenBLAS, where R uses it, start no more threads than there are processors for them
-#'
-#' It counts the machine's.
+# Have OpenBLAS, where R uses it, start no more threads than that: it counts the machine's.
 limit_blas_threads <- function() {
   blas <- tryCatch(dyn.load(extSoftVersion()[["BLAS"]]), error = function(condition) NULL)
   routine <- "openblas_set_num_threads"

@@ -1,14 +1,17 @@
-# Files: where they lie, JSON, and writing aside.
+# Files: where they lie, JSON, and writing that says why it fails.
 
-#' The path of something below /opt/ml, or below what SAGEMAKER_BASE_DIR puts in its place
-#'
-#' @param ... Names of folders and a file.
-#' @return A path.
+# The path of something below /opt/ml, or below what SAGEMAKER_BASE_DIR puts in its place.
+#
+# ...: names of folders and a file.
 path_to <- function(...) {
   file.path(Sys.getenv("SAGEMAKER_BASE_DIR", "/opt/ml"), ...)
 }
 
-#' @noRd
+# Read a JSON object of /opt/ml/input/config; a file that is none is a failure.
+#
+# name: the file's name.
+# expected: what it must be, for the sentence.
+# Returns a list with names; NULL where there is no such file.
 read_config <- function(name, expected = "a JSON object") {
   path <- path_to("input", "config", name)
   if (!file.exists(path)) {
@@ -18,7 +21,8 @@ read_config <- function(name, expected = "a JSON object") {
   content <- tryCatch(
     jsonlite::parse_json(text),
     error = function(condition) {
-      fail(path, " is not valid JSON: ", trimws(first_line(condition)), ".")
+      reason <- strsplit(conditionMessage(condition), "\n", fixed = TRUE)[[1]][1]
+      fail(path, " is not valid JSON: ", trimws(reason), ".")
     }
   )
   if (!is.list(content) || is.null(names(content))) {
@@ -27,14 +31,13 @@ read_config <- function(name, expected = "a JSON object") {
   content
 }
 
-#' Evaluate code that writes, and give the disk's fault as a sentence
-#'
-#' @param path The path to name in the sentence.
-#' @param aside What the code writes; deleted where it fails.
-#' @param code The code.
-#' @return The code's value.
+# Evaluate code that writes, and give the disk's fault as a sentence.
+#
+# path: the path to name in the sentence.
+# aside: what the code writes; deleted where it fails.
+# Returns the code's value.
 write_or_fail <- function(path, aside, code) {
-  reason <- ""
+  reason <- new.env()
   done <- FALSE
   on.exit(if (!done) unlink(aside, recursive = TRUE))
   value <- withCallingHandlers(
@@ -43,7 +46,7 @@ write_or_fail <- function(path, aside, code) {
     warning = function(condition) {
       pattern <- "^(cannot (open|create|rename)|[Pp]roblem ).*(reason '|: +)([^:']+)'?$"
       if (grepl(pattern, conditionMessage(condition))) {
-        reason <<- sub(pattern, "\\4", conditionMessage(condition))
+        reason$said <- sub(pattern, "\\4", conditionMessage(condition))
         invokeRestart("muffleWarning")
       }
     },
@@ -51,14 +54,14 @@ write_or_fail <- function(path, aside, code) {
       if (inherits(condition, "training_failure")) {
         return()
       }
-      said <- c(reason, conditionMessage(condition))
+      said <- c(reason$said, conditionMessage(condition))
       if (any(grepl("No space left on device", said)) || disk_is_full(dirname(aside))) {
         fail(
           "No space is left on the disk (", path, "): raise VolumeSizeInGB in training-job.json."
         )
       }
-      if (reason != "") {
-        fail("Can't write ", path, ": ", reason, ".")
+      if (!is.null(reason$said)) {
+        fail("Can't write ", path, ": ", reason$said, ".")
       }
     }
   )
@@ -66,21 +69,18 @@ write_or_fail <- function(path, aside, code) {
   value
 }
 
-#' @noRd
+# R has no function that asks the file system, and no error for a write that fails.
 disk_is_full <- function(folder) {
-  # R has no function that asks the file system, and no error for a write that fails.
   probe <- file.path(folder, ".probe.sagemaker-ignore")
   on.exit(unlink(probe))
-  try(muffle_warnings(writeBin(raw(65536), probe)), silent = TRUE)
+  try(suppressWarnings(writeBin(raw(65536), probe)), silent = TRUE)
   isTRUE(file.size(probe) < 65536)
 }
 
-#' @noRd
 write_text <- function(path, text) {
   write_bytes(path, charToRaw(enc2utf8(text)))
 }
 
-#' @noRd
 write_bytes <- function(path, bytes) {
   writeBin(bytes, path)
   if (file.size(path) != length(bytes)) {
@@ -88,21 +88,14 @@ write_bytes <- function(path, bytes) {
   }
 }
 
-#' @noRd
 make_folder <- function(path) {
   if (!dir.exists(path) && !dir.create(path, recursive = TRUE)) {
     stop("can't make the folder ", path, call. = FALSE)
   }
 }
 
-#' @noRd
 rename <- function(from, to) {
   if (!file.rename(from, to)) {
     stop("can't rename ", from, " to ", to, call. = FALSE)
   }
-}
-
-#' @noRd
-muffle_warnings <- function(code) {
-  withCallingHandlers(code, warning = function(condition) invokeRestart("muffleWarning"))
 }

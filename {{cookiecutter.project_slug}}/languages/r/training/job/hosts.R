@@ -1,12 +1,12 @@
-# The hosts of the job and the rank of this one.
+# The hosts of the job, and the rank of this one.
 
-#' Read the hosts of resourceconfig.json (C34)
-#'
-#' @return A list: `current`, the name of this host; `names`, all of them, sorted; `rank`, the
-#'   place of this host among them, from 0, which leads (C35, C36).
+# Read the hosts of resourceconfig.json (C34).
+#
+# Returns a list: `current`, the name of this host; `names`, all of them, sorted; `rank`, the place
+# of this host among them, from 0, which leads (C35, C36).
 read_hosts <- function() {
   config <- read_config("resourceconfig.json")
   current <- if (is.null(config$current_host)) "algo-1" else config$current_host
-  names <- if (is.null(config$hosts)) current else sort(unlist(config$hosts), method = "radix")
-  list(current = current, names = names, rank = match(current, names) - 1L)
+  hosts <- if (is.null(config$hosts)) current else sort(unlist(config$hosts), method = "radix")
+  list(current = current, names = hosts, rank = match(current, hosts) - 1L)
 }

@@ -1,14 +1,14 @@
 # Hyperparameters: declared once, decoded from every encoding.
 
-#' Declare a setting of the algorithm
-#'
-#' @param name The name in training-job.json.
-#' @param type "integer", "number", "boolean" or "string".
-#' @param default The value where none is given.
-#' @param meaning A few words for --help.
-#' @param minimum,maximum Bounds of a number, inclusive.
-#' @param choices The only values of a string.
-#' @return A list for `read_hyperparameters()`.
+# Declare a setting of the algorithm.
+#
+# name: the name in training-job.json.
+# type: "integer", "number", "boolean" or "string".
+# default: the value where none is given; NULL is one too.
+# meaning: a few words for --help.
+# minimum, maximum: bounds of a number, inclusive.
+# choices: the only values of a string.
+# Returns a list for `read_hyperparameters()`.
 hyperparameter <- function(
     name,
     type = c("integer", "number", "boolean", "string"),
@@ -28,10 +28,10 @@ hyperparameter <- function(
   )
 }
 
-#' Say what a value must be, for messages and for --help
-#'
-#' @param declared A `hyperparameter()`.
-#' @return A few words.
+# Say what a value must be, for messages and for --help.
+#
+# declared: a `hyperparameter()`.
+# Returns a few words.
 expected <- function(declared) {
   if (declared$type == "boolean") {
     return("true or false")
@@ -53,11 +53,11 @@ expected <- function(declared) {
   }
 }
 
-#' Decode the text of a hyperparameter, which callers encode in several ways (C30)
-#'
-#' @param declared A `hyperparameter()`.
-#' @param text What the caller gave: `10`, `"10"`, `True`, `null`, ...
-#' @return The typed value; a text that is none is a failure.
+# Decode the text of a hyperparameter, which callers encode in several ways (C30).
+#
+# declared: a `hyperparameter()`.
+# text: what the caller gave: `10`, `"10"`, `True`, `null`, ...
+# Returns the typed value; a text that is none is a failure.
 decode <- function(declared, text) {
   if (trimws(text) %in% c("", "null", "None")) {
     return(declared$default)
@@ -82,8 +82,7 @@ decode <- function(declared, text) {
   value
 }
 
-#' Undo the JSON encoding of a string, which some SDK classes add (C30)
-#' @noRd
+# Undo the JSON encoding of a string, which some SDK classes add (C30).
 without_quotes <- function(text) {
   if (!grepl('^".*"$', text)) {
     return(text)
@@ -91,7 +90,6 @@ without_quotes <- function(text) {
   tryCatch(jsonlite::parse_json(text), error = function(condition) text)
 }
 
-#' @noRd
 decode_boolean <- function(text) {
   switch(tolower(text),
     true = ,
@@ -104,7 +102,6 @@ decode_boolean <- function(text) {
   )
 }
 
-#' @noRd
 decode_number <- function(text, integral = FALSE) {
   # as.numeric() alone would take "inf" and "0x1F" too.
   if (!grepl("^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$", text)) {
@@ -114,12 +111,14 @@ decode_number <- function(text, integral = FALSE) {
   if (is.infinite(value) || (integral && value != round(value))) NA_real_ else value
 }
 
-#' Write a value of a hyperparameter as it stands in training-job.json
-#'
-#' @param value A string, number or boolean.
-#' @return A string; whole numbers have no exponent.
+# Write a value of a hyperparameter as it stands in training-job.json.
+#
+# value: a string, number or boolean, or NULL.
+# Returns a string; whole numbers have no exponent.
 as_text <- function(value) {
-  if (is.logical(value)) {
+  if (is.null(value)) {
+    "none"
+  } else if (is.logical(value)) {
     tolower(value)
   } else if (is.numeric(value) && is.finite(value) && value == round(value) && abs(value) < 1e15) {
     sprintf("%.0f", value)
@@ -128,10 +127,10 @@ as_text <- function(value) {
   }
 }
 
-#' The text of --help
-#'
-#' @param declared A list of `hyperparameter()`s.
-#' @return The lines.
+# The text of --help.
+#
+# declared: a list of `hyperparameter()`s.
+# Returns the lines.
 usage <- function(declared) {
   describe <- function(each) {
     c(
@@ -148,19 +147,18 @@ usage <- function(declared) {
   )
 }
 
-#' @noRd
 names_of <- function(declared) {
   vapply(declared, function(each) each$name, "")
 }
 
-#' Read the `--name value` pairs after the word "train", which may be missing (C1, C9)
-#'
-#' Anything else is a failure with exit code 2: an image that only trains must say so when it is
-#' started with "serve" (C22).
-#'
-#' @param arguments The words of the command line.
-#' @param declared A list of `hyperparameter()`s.
-#' @return The values as strings, by name.
+# Read the `--name value` pairs after the word "train", which may be missing (C1, C9).
+#
+# Anything else is a failure with exit code 2: an image that only trains must say so when it is
+# started with "serve" (C22).
+#
+# arguments: the words of the command line.
+# declared: a list of `hyperparameter()`s.
+# Returns the values as strings, by name.
 read_arguments <- function(arguments, declared) {
   if (identical(arguments[1], "train")) {
     arguments <- arguments[-1]
@@ -187,15 +185,15 @@ read_arguments <- function(arguments, declared) {
   pairs
 }
 
-#' Read the hyperparameters
-#'
-#' Values come from hyperparameters.json, all of them strings (C27), then from the command line
-#' (C9). Names that the platform and the SDKs add are skipped (C31). An unknown name, a bad value
-#' and a file that can't be read are failures.
-#'
-#' @param declared A list of `hyperparameter()`s.
-#' @param overrides What `read_arguments()` returned.
-#' @return The typed values, by name.
+# Read the hyperparameters.
+#
+# Values come from hyperparameters.json, all of them strings (C27), then from the command line
+# (C9). Names that the platform and the SDKs add are skipped (C31). An unknown name, a bad value
+# and a file that can't be read are failures.
+#
+# declared: a list of `hyperparameter()`s.
+# overrides: what `read_arguments()` returned.
+# Returns the typed values, by name.
 read_hyperparameters <- function(declared, overrides = list()) {
   names(declared) <- names_of(declared)
   values <- lapply(declared, function(each) each$default)
@@ -211,14 +209,14 @@ read_hyperparameters <- function(declared, overrides = list()) {
       fail(path_to("input", "config", "hyperparameters.json"), " must be ", expected, ".")
     }
     text <- if (is.null(given[[i]])) "null" else as_text(given[[i]])
-    values[[name]] <- decode(declared[[name]], text)
+    # In a list, since NULL alone would take the element away.
+    values[name] <- list(decode(declared[[name]], text))
   }
   shown <- values[order(names(values), method = "radix")]
   log_line("Hyperparameters: ", paste0(names(shown), "=", lapply(shown, as_text), collapse = " "))
   values
 }
 
-#' @noRd
 unknown_hyperparameter <- function(name, declared) {
   known <- sort(names_of(declared), method = "radix")
   distance <- drop(utils::adist(name, known))

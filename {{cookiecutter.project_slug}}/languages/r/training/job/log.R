@@ -1,29 +1,24 @@
-# Lines of the log, which CloudWatch shows.
+# Lines of the log.
 
-#' Print a line to stdout at once: the service shows it in CloudWatch (C93)
-#'
-#' @param ... Text, pasted together.
+# Print a line to stdout at once: the service shows it in CloudWatch (C93).
+#
+# ...: text, pasted together.
 log_line <- function(...) {
   # One call of cat() with one string is one write, which the line of SIGTERM can't cut in two.
   cat(paste0(..., "\n"))
 }
 
-#' Print the metrics of a step as the regexes of training-job.json find them (C94)
-#'
-#' @param step The number of steps done.
-#' @param metrics Numbers with names, in the order in which to print them.
+# Print the metrics of a step as the regexes of training-job.json find them (C94).
+#
+# step: the number of steps done.
+# metrics: numbers with names, in the order in which to print them.
 log_step <- function(step, metrics) {
   # Lower case, since R writes "NaN".
   pairs <- sprintf("%s=%s", names(metrics), tolower(sprintf("%.6g", unlist(metrics))))
   log_line(paste(c(sprintf("step=%.0f", step), pairs), collapse = " "))
 }
 
-#' @noRd
-count <- function(number, noun) {
-  paste0(number, " ", noun, ifelse(number == 1, "", "s"))
-}
-
-#' @noRd
+# The seconds since the program began.
 seconds <- function() {
   proc.time()[["elapsed"]]
 }

@@ -1,14 +1,14 @@
 # The model folder: all or nothing.
 
-#' Write the model's files and metadata.json to /opt/ml/model, all or nothing (C59)
-#'
-#' Where `save` wrote nothing it is a failure: the service takes a job without a model for
-#' completed (C60).
-#'
-#' @param model The model.
-#' @param save A function of the model and an empty folder that writes the files into it.
-#' @param load A function of a folder that reads them back; any error of it is a failure.
-#' @param metadata A list for metadata.json.
+# Write the model's files and metadata.json to /opt/ml/model, all or nothing (C59).
+#
+# Where `save` wrote nothing it is a failure: the service takes a job without a model for
+# completed (C60).
+#
+# model: the model.
+# save: a function of the model and an empty folder that writes the files into it.
+# load: a function of a folder that reads them back; any error of it is a failure.
+# metadata: a list for metadata.json.
 save_model <- function(model, save, load, metadata) {
   folder <- path_to("model")
   aside <- file.path(folder, ".saving")
@@ -30,18 +30,17 @@ save_model <- function(model, save, load, metadata) {
     load(aside)
     write_text(file.path(aside, "metadata.json"), as_json(metadata))
     files <- c(sort(files, method = "radix"), "metadata.json")
-    for (file in files) {
-      place <- file.path(folder, file)
+    for (name in files) {
+      place <- file.path(folder, name)
       make_folder(dirname(place))
       placed <- c(placed, place)
-      rename(file.path(aside, file), place)
+      rename(file.path(aside, name), place)
     }
   })
   done <- TRUE
   log_line("Saved the model in ", folder, ": ", toString(sort(files, method = "radix")), ".")
 }
 
-#' @noRd
 as_json <- function(metadata) {
   text <- jsonlite::toJSON(metadata, auto_unbox = TRUE, digits = NA, pretty = TRUE, null = "null")
   paste0(text, "\n")

@@ -1,17 +1,18 @@
-# SIGTERM, which stops the job.
+# SIGTERM, which stops the job. The service sends it, then waits 120 s (C5).
 
-#' Have SIGTERM logged at once and remembered
-#'
-#' The service sends it to stop a job, then waits 120 s (C5). R has no handler for it, so a few
-#' lines of C are loaded; see stop.c.
-watch_sigterm <- function() {
+# Have SIGTERM logged at once and remembered.
+#
+# R has no handler for it, so a few lines of C are loaded: see stop.c.
+#
+# folder: where stop.c lies, and in the image what was compiled of it.
+watch_sigterm <- function(folder) {
   library_file <- paste0("stop", .Platform$dynlib.ext)
-  # The image has it compiled; a run without a container compiles it for itself.
-  path <- file.path(code, library_file)
+  path <- file.path(folder, library_file)
+  # A run without a container compiles it for itself.
   if (!file.exists(path)) {
     path <- file.path(tempdir(), library_file)
     source <- file.path(tempdir(), "stop.c")
-    file.copy(file.path(code, "stop.c"), source)
+    file.copy(file.path(folder, "stop.c"), source)
     system2(
       file.path(R.home("bin"), "R"), c("CMD", "SHLIB", shQuote(source)),
       stdout = FALSE, stderr = FALSE
@@ -19,24 +20,26 @@ watch_sigterm <- function() {
   }
   loaded <- tryCatch(dyn.load(path), error = function(condition) NULL)
   if (is.null(loaded)) {
-    log_line("WARNING: stop.c can't be compiled here: SIGTERM will end the training at once.")
+    cat("WARNING: stop.c can't be compiled here: SIGTERM will end the training at once.\n")
     return(invisible())
   }
+  the$received <- getNativeSymbolInfo("sigterm_received", loaded)
   .C(getNativeSymbolInfo("watch_sigterm", loaded))
-  sigterm_received <<- function() {
-    .C(getNativeSymbolInfo("sigterm_received", loaded), answer = 0L)$answer == 1
-  }
   invisible()
 }
 
-#' Whether SIGTERM has come
-#'
-#' @return TRUE or FALSE; `watch_sigterm()` puts one that knows in its place.
+# Whether SIGTERM has come.
 sigterm_received <- function() {
-  FALSE
+  !is.null(the$received) && .C(the$received, answer = 0L)$answer == 1
 }
 
-#' End the training where SIGTERM has come and nothing is done yet
+# Whether to stop, for a fit that takes long: it then returns what it has.
+stop_requested <- function() {
+  if (sigterm_received()) the$stop_was_told <- TRUE
+  isTRUE(the$stop_was_told)
+}
+
+# End the training where SIGTERM has come and nothing is done yet.
 fail_if_stopped <- function() {
   if (sigterm_received()) {
     fail("Stopped by SIGTERM before the first step was done: there is no model to save.")

@@ -1,15 +1,17 @@
 # What the tests share. They know nothing of the algorithm: what it needs, they take from
 # training-job.json and data/.
 
-root <- normalizePath(testthat::test_path("..", ".."))
+root <- normalizePath("..")
 code <- file.path(root, "training")
 source(file.path(code, "train.R"), chdir = TRUE)
-source(file.path(code, "model.R"), chdir = TRUE)
+source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
+job$complete_model()
+job$join(list(names = "algo-1"), able = FALSE)
 
-#' Make an empty /opt/ml for one test, and have the program look there
-#'
-#' @param ... Files to write: their content, by the path below /opt/ml.
-#' @return Its path.
+# Make an empty /opt/ml for one test, and have the program look there.
+#
+# ...: files to write: their content, by the path below /opt/ml.
+# Returns its path.
 local_opt_ml <- function(..., frame = parent.frame()) {
   base <- normalizePath(withr::local_tempdir(.local_envir = frame))
   withr::local_envvar(SAGEMAKER_BASE_DIR = base, .local_envir = frame)
@@ -28,19 +30,19 @@ write_files <- function(folder, files) {
   }
 }
 
-#' The model's files, hidden ones too
+# The model's files, hidden ones too.
 model_files <- function(base) {
   list.files(file.path(base, "model"), all.files = TRUE, no.. = TRUE)
 }
 
-#' Expect a failure with exactly this sentence
+# Expect a failure with exactly this sentence.
 expect_failure_sentence <- function(code, sentence, exit_code = 1L) {
   failure <- testthat::expect_error(code, class = "training_failure")
   testthat::expect_identical(conditionMessage(failure), sentence)
   testthat::expect_identical(failure$exit_code, exit_code)
 }
 
-#' Evaluate code without its log
+# Evaluate code without its log.
 quietly <- function(code) {
   utils::capture.output(value <- code)
   value
@@ -51,7 +53,7 @@ quietly <- function(code) {
 request <- jsonlite::read_json(file.path(root, "training-job.json"))
 limit <- 120 # seconds
 
-#' Make /opt/ml as the job of training-job.json has it
+# Make /opt/ml as the job of training-job.json has it.
 local_job <- function(frame = parent.frame()) {
   base <- local_opt_ml(frame = frame)
   write_config(base, "hyperparameters.json", request$HyperParameters)
@@ -75,7 +77,7 @@ write_config <- function(base, name, content) {
   jsonlite::write_json(content, path, auto_unbox = TRUE)
 }
 
-#' Copy the program and add some lines to its model
+# Copy the program and add some lines to its model.
 local_program <- function(..., frame = parent.frame()) {
   folder <- withr::local_tempdir(.local_envir = frame)
   file.copy(list.files(code, full.names = TRUE), folder, recursive = TRUE)
@@ -91,9 +93,9 @@ start <- function(base, ..., program = code) {
   )
 }
 
-#' Wait for the end of the program
-#'
-#' @return A list of `status` and the lines of `stdout`, `stderr` and `failure`.
+# Wait for the end of the program.
+#
+# Returns a list of `status` and the lines of `stdout`, `stderr` and `failure`.
 finish <- function(process, base) {
   process$wait(limit * 1000)
   on.exit(process$kill())

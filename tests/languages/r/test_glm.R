@@ -1,6 +1,6 @@
 # Tests of the algorithm in languages/r. They run in a generated repository's tests/testthat.
 
-#' A table with four columns, of which `is_male` depends on the others
+# A table with four columns, of which `is_male` depends on the others.
 make_table <- function(rows = 200, seed = 1) {
   set.seed(seed)
   table <- data.frame(
@@ -36,7 +36,7 @@ default_hyperparameters <- function(...) {
   utils::modifyList(defaults, list(...))
 }
 
-#' Everything that is logged goes to `log`
+# Everything that is logged goes to `log`.
 read_model <- function(channels, ...) {
   utils::capture.output(
     model <- model_read(model_new(default_hyperparameters(...)), list("algo-1" = channels))
@@ -51,7 +51,7 @@ train_model <- function(channels, ...) {
   model
 }
 
-#' Expect a sentence; FILE in it stands for the file's path
+# Expect a sentence; FILE in it stands for the file's path.
 expect_sentence <- function(file, sentence, other = NULL) {
   failure <- testthat::expect_error(
     read_model(list(training = c(other, file))),
@@ -459,10 +459,10 @@ test_that("what is no CSV at all is said", {
   expect_identical(read_model(list(training = files))$rows$training, 200)
 })
 
-#' Train on several hosts at once, each with its own table, or none
-#'
-#' @param tables For each host a list of tables, one a file.
-#' @return For each host what `finish()` gives, and where its files are.
+# Train on several hosts at once, each with its own table, or none.
+#
+# tables: for each host a list of tables, one a file.
+# Returns for each host what `finish()` gives, and where its files are.
 train_on_hosts <- function(..., frame = parent.frame()) {
   # The first of the sorted names leads, and must be that of a machine.
   tables <- stats::setNames(list(...), utils::head(c("localhost", "w1", "w2"), ...length()))

@@ -145,7 +145,6 @@ test_that("an error in the model comes with its stack trace and leaves no model"
   run <- train_in(base, program = local_program("model_step <- function(model) stop('oops')"))
   expect_identical(run$status, 1L)
   expect_identical(run$failure[1], "simpleError: oops")
-  expect_match(run$stderr, "model_step\\(model\\)", all = FALSE)
-  expect_match(run$stderr, "\\(model.R, line [0-9]+\\)$", all = FALSE)
+  expect_match(run$stderr, "^  model.R#[0-9]+: stop\\(.oops.\\)$", all = FALSE)
   expect_identical(model_files(base), character())
 })

@@ -1,6 +1,6 @@
 # Several hosts on one machine: the leader must be reachable under its name, which localhost is.
 
-#' Make the folders of /opt/ml of two hosts, which train on the files of the first one's channels
+# Make the folders of /opt/ml of two hosts, which train on the files of the first one's channels.
 local_hosts <- function(frame = parent.frame()) {
   bases <- list(localhost = local_job(frame), worker = local_job(frame))
   for (host in names(bases)) {
@@ -12,7 +12,7 @@ local_hosts <- function(frame = parent.frame()) {
 }
 
 test_that("two hosts train one model, and the leader alone writes it (C61, C98)", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   bases <- local_hosts()
   runs <- Map(finish, lapply(bases, start), bases)
   for (host in names(runs)) {
@@ -32,7 +32,7 @@ test_that("two hosts train one model, and the leader alone writes it (C61, C98)"
 })
 
 test_that("a worker that is killed ends the leader, which names it (C98)", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   bases <- local_hosts()
   leader <- start(bases$localhost, program = local_program(slow_steps))
   worker <- start(bases$worker)
@@ -46,11 +46,11 @@ test_that("a worker that is killed ends the leader, which names it (C98)", {
 })
 
 test_that("a failure in what a worker is asked is told by the worker, with its trace", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   bases <- local_hosts()
   asks <- local_program("
 model_new <- function(hyperparameters) {
-  parallel::clusterEvalQ(job$nodes, if (job$read_hosts()$rank > 0) log('x'))
+  parallel::clusterEvalQ(job$nodes(), if (job$read_hosts()$rank > 0) log('x'))
 }")
   leader <- start(bases$localhost, program = asks)
   worker <- finish(start(bases$worker), bases$worker)
@@ -63,7 +63,7 @@ model_new <- function(hyperparameters) {
 })
 
 test_that("SIGTERM stops all at the leader's step, and a worker's own is only logged (C5)", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   bases <- local_hosts()
   leader <- start(bases$localhost, program = local_program(slow_steps))
   worker <- start(bases$worker)
@@ -79,7 +79,7 @@ test_that("SIGTERM stops all at the leader's step, and a worker's own is only lo
 })
 
 test_that("a host that does not come ends the others at HOST_TIMEOUT (C39)", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   withr::local_envvar(HOST_TIMEOUT = "1")
   bases <- local_hosts()
   for (host in names(bases)) {
@@ -97,7 +97,7 @@ test_that("a host that does not come ends the others at HOST_TIMEOUT (C39)", {
 })
 
 test_that("SIGTERM while others are awaited is a sentence", {
-  skip_if_not(isTRUE(get0("several_hosts")))
+  skip_if_not(model_several_hosts)
   bases <- local_hosts()
   for (base in bases) {
     process <- start(base)
@@ -118,11 +118,11 @@ test_that("several hosts are refused by a model for one (C97)", {
 })
 
 test_that("those who are awaited are named", {
-  withr::defer(job$host_timeout <- timeout)
-  timeout <- job$host_timeout
+  withr::defer(job$the$host_timeout <- timeout)
+  timeout <- job$the$host_timeout
   waiting <- job$start_waiting()
   expect_no_error(waiting(c("algo-2", "algo-3")))
-  job$host_timeout <- 0
+  job$the$host_timeout <- 0
   expect_failure_sentence(waiting(c("algo-2", "algo-3", "algo-4")), paste(
     "A host (algo-2, algo-3 or algo-4) did not answer for 0 s:",
     "it is gone, or slower than HOST_TIMEOUT allows."

@@ -1,0 +1,92 @@
+# What train.R asks of model.R: this page is the contract between the two.
+#
+# A model is a list. It begins as list(hyperparameters = , steps = 0), and a function that changes
+# it returns it. A model with one fit writes these five, and nothing else:
+#
+# model_hyperparameters:
+#   A list of job$hyperparameter()s, each declared once: name, type, default, meaning, range.
+# model_read(model, channels):
+#   Reads the data. `channels` has the paths of each channel's files, by the channel's name.
+#   What is wrong with them is told by job$fail(): a sentence, without a stack trace.
+# model_fit(model):
+#   Fits. A fit that takes longer than the 120 s of a stop (C5) asks job$stop_requested() now and
+#   then, and where that is TRUE returns what it has.
+# model_metrics(model):
+#   Returns numbers with names, as in training-job.json: c("validation:rmse" = 0.3). Called after
+#   each step, and where one fails the model is saved all the same.
+# model_save(model, folder):
+#   Writes the model's files into an empty folder.
+#
+# Packages are attached by library() at the top of model.R, so that a run that resumes has them too.
+# All else has a default, which is below; a function of the same name in model.R takes its place.
+
+# The channels without which the job is a failure.
+default_required_channels <- "training"
+
+# Whether the model can be trained on several hosts (C97). If so, `channels` has those of each host,
+# by its name, and what each must do is called by parallel::clusterCall(job$nodes(), ...): see
+# cluster.R.
+default_several_hosts <- FALSE
+
+# hyperparameters: typed values, by name.
+# Returns a model that has read nothing yet.
+default_new <- function(hyperparameters) {
+  list(hyperparameters = hyperparameters, steps = 0)
+}
+
+# An algorithm that learns step by step writes this one and model_finished() in place of
+# model_fit(). It adds 1 to `model$steps`, which counts the steps done; between the steps a stop is
+# obeyed and a checkpoint is written.
+default_step <- function(model) {
+  model <- get("model_fit", globalenv())(model)
+  model$steps <- 1
+  model
+}
+
+# Returns TRUE where no step is left.
+default_finished <- function(model) {
+  model$steps >= 1
+}
+
+# Writes what model_load_checkpoint() needs to go on, to one file.
+default_save_checkpoint <- function(model, path) {
+  # Not the data, which the next run reads again.
+  read <- the$model_as_read
+  is_new <- vapply(names(model), function(name) !identical(model[[name]], read[[name]]), TRUE)
+  saveRDS(model[is_new], path)
+}
+
+# Returns the model as it was; an error means that the file is broken, or does not fit.
+#
+# model: as model_read() left it.
+default_load_checkpoint <- function(model, path) {
+  saved <- readRDS(path)
+  model[names(saved)] <- saved
+  model
+}
+
+# Reads back what model_save() wrote, which must be an error where a file is broken.
+default_load <- function(folder) {
+  lapply(list.files(folder, "[.]rds$", full.names = TRUE, ignore.case = TRUE), readRDS)
+}
+
+# Returns a list for metadata.json: what a reader of the model must know.
+default_metadata <- function(model) {
+  list()
+}
+
+# Put the defaults where model.R defines nothing, beside what it defines.
+complete_model <- function() {
+  needed <- c("hyperparameters", "read", "metrics", "save")
+  if (!exists("model_step", globalenv())) needed <- c(needed, "fit")
+  for (name in paste0("model_", needed)) {
+    if (!exists(name, globalenv())) {
+      fail("There is no ", name, " in model.R, which job/algorithm.R asks for.")
+    }
+  }
+  defaults <- grep("^default_", ls(environment(complete_model)), value = TRUE)
+  for (name in defaults) {
+    ours <- sub("default", "model", name)
+    if (!exists(ours, globalenv())) assign(ours, get(name), globalenv())
+  }
+}
