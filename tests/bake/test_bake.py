@@ -130,23 +130,26 @@ FILES = {
         checkstyle.xml
         contract.ini
         pom.xml
-        src/main/java/training/Checkpoints.java
-        src/main/java/training/Cluster.java
-        src/main/java/training/Hosts.java
-        src/main/java/training/Hyperparameter.java
-        src/main/java/training/Json.java
         src/main/java/training/Model.java
-        src/main/java/training/OptMl.java
-        src/main/java/training/SeveralHosts.java
-        src/main/java/training/StopRequest.java
         src/main/java/training/Table.java
         src/main/java/training/Train.java
-        src/main/java/training/TrainingFailure.java
-        src/test/java/training/ClusterTest.java
-        src/test/java/training/Job.java
-        src/test/java/training/OptMlTest.java
-        src/test/java/training/TrainTest.java
-        src/test/resources/toy/Model.java
+        src/main/java/training/Xgboost.java
+        src/main/java/training/job/Algorithm.java
+        src/main/java/training/job/Channels.java
+        src/main/java/training/job/Checkpoints.java
+        src/main/java/training/job/Cluster.java
+        src/main/java/training/job/Hosts.java
+        src/main/java/training/job/Hyperparameter.java
+        src/main/java/training/job/Hyperparameters.java
+        src/main/java/training/job/JobFiles.java
+        src/main/java/training/job/Json.java
+        src/main/java/training/job/Link.java
+        src/main/java/training/job/Log.java
+        src/main/java/training/job/ModelFolder.java
+        src/main/java/training/job/Outcome.java
+        src/main/java/training/job/Stop.java
+        src/main/java/training/job/TrainingFailure.java
+        src/test/java/training/ModelTest.java
     """,
 }
 LICENSES = {

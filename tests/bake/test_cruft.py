@@ -19,7 +19,7 @@ PLACES = {
     "java": (
         "src/main/java/training/Model.java",
         "pom.xml",
-        "src/main/java/training/OptMl.java",
+        "src/main/java/training/job/Channels.java",
     ),
 }
 # What is the template's; all else is the user's.

@@ -15,7 +15,7 @@ TESTS = {"python": "tests", "r": "tests", "java": "src/test/java/training"}
 PASSED = {
     "python": r"tests/test_trees\.py \.{20}",
     "r": r"✔ \|.* \| glm",
-    "java": r"Tests run: \d+, Failures: 0, .* -- in training\.ModelTest",
+    "java": r"Tests run: \d+, Failures: 0, .* -- in training\.BoostedTreesTest",
 }
 
 
@@ -45,7 +45,11 @@ def test_a_model_of_java_predicts_the_same_in_python(bake, make, engine, tmp_pat
     make(java, "build", "IMAGE=compared-java:test", "BUILD_ARGS=--target test")
     shared = ["-v", f"{tmp_path}:/compared"]
     # The predictions of some rows, and a job's model with the metrics of its metadata.json.
-    written = ["test", "-Dtest=ModelTest#predictionsAreWrittenDown", "-Dcomparison=/compared/rows"]
+    written = [
+        "test",
+        "-Dtest=BoostedTreesTest#predictionsAreWrittenDown",
+        "-Dcomparison=/compared/rows",
+    ]
     run(*shared, "compared-java:test", *written)
     data = ["-v", f"{java}/data:/opt/ml/input/data:ro"]
     make(java, "build")

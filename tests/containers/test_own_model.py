@@ -36,7 +36,7 @@ def replace_dependencies(language, repository):
         pom = repository / "pom.xml"
         text = pom.read_text(encoding="utf-8")
         begin = text.index("    <dependency>", text.index("add yours here"))
-        end = text.index("    <!-- What OptMl needs")
+        end = text.index("    <!-- What training.job needs")
         own = (OWN / "java/dependencies.xml").read_text(encoding="utf-8")
         pom.write_text(f"{text[:begin]}{own}\n{text[end:]}", encoding="utf-8")
     else:
@@ -67,8 +67,10 @@ def own_repository(bake, language, make):
             shutil.copy(path, repository / CODE[language])
     shutil.copy(OWN / language / "contract.ini", repository)
     if language == "java":
-        # The reader of the model that was replaced: it needs FastCSV.
+        # What belongs to the model that was replaced: its reader needs FastCSV.
         (repository / CODE[language] / "Table.java").unlink()
+        (repository / CODE[language] / "Xgboost.java").unlink()
+        (repository / "src/test/java/training/ModelTest.java").unlink()
     replace_dependencies(language, repository)
     replace_job(language, repository)
     shutil.rmtree(repository / "data")

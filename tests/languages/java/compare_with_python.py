@@ -5,8 +5,9 @@
 MODEL_FOLDER holds model.ubj and one or both of
 - metadata.json, of a training: its validation metrics must follow from Python's predictions for
   VALIDATION_CSV,
-- predictions.csv, which ModelTest writes with -Dcomparison=MODEL_FOLDER: the features of some rows,
-  missing ones among them, and Java's predictions, which must be Python's to the last bit.
+- predictions.csv, which BoostedTreesTest writes with -Dcomparison=MODEL_FOLDER: the features of
+  some rows, missing ones among them, and Java's predictions, which must be Python's to the last
+  bit.
 
 Needs xgboost-cpu of the same minor version as XGBoost4J, or a newer one.
 """

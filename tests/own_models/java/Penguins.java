@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVRecord;
+import training.job.TrainingFailure;
 
 /** A table of penguins: their text as numbers, and what is to be predicted. */
 record Penguins(List<String> species, double[][] features, double[] outcome) {

@@ -35,6 +35,7 @@ import java.util.zip.ZipException;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoostError;
 import ml.dmlc.xgboost4j.java.util.BigDenseMatrix;
+import training.job.TrainingFailure;
 
 /**
  * The rows of CSV files, plain or compressed by gzip, as 32-bit floats, for {@link Model}.
@@ -175,12 +176,12 @@ final class Table implements AutoCloseable {
         return true;
       }
       if (getFieldCount() != columns.length) {
-        throw new TrainingFailure("%s, line %d: %d fields, but the header has %d.".formatted(
+        throw new TrainingFailure("%s, line %s: %s fields, but the header has %s.".formatted(
             file, getStartingLineNumber(), getFieldCount(), columns.length));
       }
       if (problem != null) {
         throw new TrainingFailure(
-            "%s, line %d, %s.".formatted(file, getStartingLineNumber(), problem));
+            "%s, line %s, %s.".formatted(file, getStartingLineNumber(), problem));
       }
       addRow();
       return true;
@@ -273,7 +274,7 @@ final class Table implements AutoCloseable {
   private void checkColumns(Path file, List<String> header) {
     Set<String> names = new HashSet<>();
     for (String name : header) {
-      check(!name.isBlank(), file, "column %d has no name", names.size() + 1);
+      check(!name.isBlank(), file, "column %s has no name", names.size() + 1);
       check(names.add(name), file, "the column \"%s\" stands twice", name);
       check(places.containsKey(name), file, "column \"%s\" is not in %s", name, place);
     }

@@ -1,4 +1,4 @@
-package training;
+package training.job;
 
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
@@ -30,7 +30,7 @@ final class Json {
       return value;
     } catch (IOException e) {
       // What Gson says of most mistakes is for programmers, and its columns are inexact.
-      throw new IOException(OptMl.firstLine(e)
+      throw new IOException(Outcome.firstLine(e)
           .replaceFirst("^Use JsonReader.* to accept malformed JSON", "unexpected text")
           .replaceFirst(" at line ([0-9]+) .*", " (line $1)"), e);
     }

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -21,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import training.job.Hosts;
+import training.job.TrainingFailure;
 
 /** Hosts that train the toy as one: three processes, named by three names of this machine. */
 @Timeout(600)
@@ -28,22 +29,14 @@ class ClusterTest {
   private static final List<String> HOSTS = List.of("127.0.0.1", "127.0.0.2", "localhost");
   private static final String GONE = "Host %s is gone: the job can't go on without it.\n";
 
-  @TempDir private static Path toy;
-  private static String classPath;
-
   @TempDir private Path folder;
   private final List<Job> jobs = new ArrayList<>();
   private final List<Process> processes = new ArrayList<>();
 
-  @BeforeAll
-  static void compileToy() {
-    classPath = Job.compileToy(toy);
-  }
-
   @BeforeEach
   void makeTrees() throws IOException {
     for (String host : HOSTS) {
-      Job job = new Job(folder.resolve(host), classPath);
+      Job job = new Job(folder.resolve(host));
       // Shuffled: the order in the file says nothing.
       job.writeConfig("resourceconfig.json",
           Map.of("current_host", host, "hosts", List.of("localhost", "127.0.0.1", "127.0.0.2")));

@@ -1,4 +1,4 @@
-package training;
+package training.job;
 
 /** What the user can mend, in one sentence: it ends the job without a stack trace. */
 public final class TrainingFailure extends RuntimeException {

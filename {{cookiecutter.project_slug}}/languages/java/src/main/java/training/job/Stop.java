@@ -1,4 +1,4 @@
-package training;
+package training.job;
 
 import java.util.Arrays;
 
@@ -10,15 +10,17 @@ import java.util.Arrays;
  * thread, which finishes its work and ends the JVM itself; a hook that returns would end it in
  * mid-work, with exit code 143.
  */
-final class StopRequest {
+public final class Stop {
   private volatile boolean received;
 
-  StopRequest() {
+  /** Watches from now on. */
+  public Stop() {
     Thread main = Thread.currentThread();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> onSigterm(main), "sigterm"));
   }
 
-  boolean received() {
+  /** Returns whether it has come. */
+  public boolean received() {
     return received;
   }
 
@@ -29,7 +31,8 @@ final class StopRequest {
     }
   }
 
-  static TrainingFailure tooEarly() {
+  /** Returns the failure of a job that is stopped before it has a model. */
+  public static TrainingFailure tooEarly() {
     return new TrainingFailure(
         "Stopped by SIGTERM before the first step was done: there is no model to save.");
   }
@@ -41,14 +44,14 @@ final class StopRequest {
     StackTraceElement[] stack = main.getStackTrace();
     if (Arrays.stream(stack).anyMatch(each -> each.getClassName().equals("java.lang.Shutdown"))) {
       // No signal: the model, or a library of it, called System.exit, which waits for this hook.
-      Runtime.getRuntime().halt(OptMl.fromEnvironment().run(() -> {
+      Runtime.getRuntime().halt(new Outcome(JobFiles.fromEnvironment()).run(() -> {
         Exception e = new IllegalStateException("System.exit was called in mid-training");
         e.setStackTrace(stack);
         throw e;
       }));
     }
     received = true;
-    OptMl.log("SIGTERM received: finishing this step, then saving checkpoint and model.");
+    Log.line("SIGTERM received: finishing this step, then saving checkpoint and model.");
     try {
       main.join();
     } catch (InterruptedException e) {

@@ -7,14 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -23,23 +17,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The whole program: with a toy model, then with the model of this repository on data/. */
+/** The whole program, with a toy for a model. */
 @Timeout(600)
 class TrainTest {
-  @TempDir private static Path toy;
-  private static String classPath;
-
   @TempDir private Path root;
   private Job job;
 
-  @BeforeAll
-  static void compileToy() {
-    classPath = Job.compileToy(toy);
-  }
-
   @BeforeEach
   void makeTree() throws IOException {
-    job = new Job(root, classPath);
+    job = new Job(root);
   }
 
   @Test
@@ -159,7 +145,7 @@ class TrainTest {
     Job.Run run = job.run("--trouble", "bug");
 
     assertEquals(1, run.exitCode());
-    assertTrue(run.err().contains("\tat training.Model.step"), run.err());
+    assertTrue(run.err().contains("\tat training.Toy.step"), run.err());
     String failure = job.read("output/failure");
     assertTrue(failure.startsWith("IllegalStateException: a bug\n"), failure);
     assertTrue(failure.length() <= 1024);
@@ -210,55 +196,11 @@ class TrainTest {
     assertTrue(run.lines().contains("step=3 training:loss=0.333333"), run.out());
   }
 
-  /** Trains the repository's own model on data/, as training-job.json says. */
-  @Test
-  void modelOfThisRepositoryTrainsAndEachMetricIsFound() throws Exception {
-    job = new Job(root, Job.classPath());
-    Map<String, Object> request = Job.fromJson(Files.readString(Path.of("training-job.json")));
-    job.writeConfig("hyperparameters.json", request.getOrDefault("HyperParameters", Map.of()));
-    Files.delete(root.resolve("input/data/training/a.txt"));
-    Files.delete(root.resolve("input/data/training"));
-    List<String> channels = new ArrayList<>();
-    for (Object channel : (List<?>) request.getOrDefault("InputDataConfig", List.of())) {
-      channels.add((String) ((Map<?, ?>) channel).get("ChannelName"));
-    }
-    Map<String, Object> config = new TreeMap<>();
-    for (String channel : channels) {
-      config.put(channel, Map.of("TrainingInputMode", "File"));
-      copyTree(Path.of("data", channel), root.resolve("input/data").resolve(channel));
-    }
-    job.writeConfig("inputdataconfig.json", config);
-
-    // Threads would wait for each other where the machine has other things to do.
-    Job.Run run = job.finish(job.start(Map.of("OMP_THREAD_LIMIT", "1"), List.of(), "train"));
-
-    assertEquals(0, run.exitCode(), run.err());
-    assertTrue(run.lines().stream().anyMatch(line -> line.startsWith("step=1 ")), run.out());
-    try (Stream<Path> files = Files.list(root.resolve("model"))) {
-      assertTrue(files.count() >= 2);
-    }
-    Map<?, ?> algorithm = (Map<?, ?>) request.get("AlgorithmSpecification");
-    for (Object definition : (List<?>) algorithm.get("MetricDefinitions")) {
-      String regex = (String) ((Map<?, ?>) definition).get("Regex");
-      Matcher matcher = Pattern.compile(regex).matcher(run.out());
-      assertTrue(matcher.find(), () -> regex + " matches no line of\n" + run.out());
-      Double.parseDouble(matcher.group(1));
-    }
-  }
-
   /** Sends SIGTERM when the log says {@code text}. */
   private Job.Run stopAt(String text, String... arguments) throws Exception {
     Process process = job.start(arguments);
     job.waitFor(process, text);
     process.toHandle().destroy();
     return job.finish(process);
-  }
-
-  private static void copyTree(Path from, Path to) throws IOException {
-    try (Stream<Path> paths = Files.walk(from)) {
-      for (Path path : paths.toList()) {
-        Files.copy(path, to.resolve(from.relativize(path).toString()));
-      }
-    }
   }
 }

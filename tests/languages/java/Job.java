@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,17 +13,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import javax.tools.ToolProvider;
 
 /** A folder that stands for /opt/ml, and the program that is run on it. */
 final class Job {
   private final Path root;
-  private final String classPath;
 
   /** Makes the folder with a channel "training" of one file. */
-  Job(Path root, String classPath) throws IOException {
+  Job(Path root) throws IOException {
     this.root = root;
-    this.classPath = classPath;
     for (String folder : List.of("input/config", "input/data/training", "model", "output/data")) {
       Files.createDirectories(root.resolve(folder));
     }
@@ -37,20 +33,6 @@ final class Job {
     List<String> lines() {
       return out.lines().toList();
     }
-  }
-
-  /** Returns the class path with the toy, src/test/resources/toy/Model.java, as the model. */
-  static String compileToy(Path folder) {
-    int exitCode = ToolProvider.getSystemJavaCompiler().run(
-        null, null, null, "-d", folder.toString(), "-cp", classPath(),
-        Path.of("src", "test", "resources", "toy", "Model.java").toString(),
-        Path.of("src", "main", "java", "training", "Train.java").toString());
-    assertEquals(0, exitCode);
-    return folder + File.pathSeparator + classPath();
-  }
-
-  static String classPath() {
-    return System.getProperty("java.class.path");
   }
 
   Path root() {
@@ -70,7 +52,7 @@ final class Job {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(options);
-    command.addAll(List.of("-cp", classPath, "training.Train"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "training.Toy"));
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder = new ProcessBuilder(command)
         .redirectOutput(root.resolve("out.txt").toFile())

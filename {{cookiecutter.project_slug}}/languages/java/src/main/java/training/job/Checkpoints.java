@@ -1,4 +1,4 @@
-package training;
+package training.job;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -7,15 +7,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import training.job.JobFiles.PathAction;
 
 /**
  * The states of a training in /opt/ml/checkpoints, one file each (C64 to C67).
  *
  * <p>Without that folder, which a job has only with a CheckpointConfig, none are kept.
  */
-final class Checkpoints {
+public final class Checkpoints {
   private static final Pattern NAME = Pattern.compile("checkpoint-[0-9]{8}");
   private static final int KEPT = 3;
   private static final Duration LEAST_PAUSE = Duration.ofSeconds(1);
@@ -24,38 +26,43 @@ final class Checkpoints {
   private final boolean kept;
   private long dueAt = System.nanoTime();
 
-  Checkpoints(Path folder) {
-    this.folder = folder;
-    this.kept = Files.isDirectory(folder);
+  /** Takes the folder of the job whose files these are. */
+  public Checkpoints(JobFiles files) {
+    folder = files.root().resolve("checkpoints");
+    kept = Files.isDirectory(folder);
     if (!kept) {
-      OptMl.log("No checkpoints: %s does not exist (the job has no CheckpointConfig)."
+      Log.line("No checkpoints: %s does not exist (the job has no CheckpointConfig)."
           .formatted(folder));
     }
   }
 
-  /** Calls {@code load} with the newest checkpoint, or the one before where that is broken. */
-  boolean resume(OptMl.PathAction load) throws IOException {
+  /**
+   * Calls {@code load} with the newest checkpoint, or the one before where that is broken.
+   *
+   * @return after which step it was made; 0 where there is none
+   */
+  public int resume(PathAction load) throws IOException {
     List<Path> found = kept ? found() : List.of();
     for (int i = found.size() - 1; i >= 0; i--) {
       String name = found.get(i).getFileName().toString();
       try {
         load.accept(found.get(i));
         int step = Integer.parseInt(name.substring(name.length() - 8));
-        OptMl.log("Resuming from %s, after step %d.".formatted(name, step));
-        return true;
+        Log.line("Resuming from %s, after step %s.".formatted(name, step));
+        return step;
       } catch (Exception e) {
-        OptMl.log("WARNING: %s is broken (%s): trying the one before."
-            .formatted(name, OptMl.firstLine(e)));
+        Log.line("WARNING: %s is broken (%s): trying the one before."
+            .formatted(name, Outcome.firstLine(e)));
       }
     }
     if (!found.isEmpty()) {
-      OptMl.log("WARNING: no checkpoint could be read: training starts from the beginning.");
+      Log.line("WARNING: no checkpoint could be read: training starts from the beginning.");
     }
-    return false;
+    return 0;
   }
 
   /** Returns whether to save now: at most every second and for a tenth of the time. */
-  boolean due() {
+  public boolean due() {
     return kept && System.nanoTime() - dueAt >= 0;
   }
 
@@ -65,19 +72,22 @@ final class Checkpoints {
    * <p>The service uploads nothing that ends in .sagemaker-ignore (C65). It deletes in S3 what is
    * deleted here, so a file that it still uploads is left alone.
    */
-  void save(int step, OptMl.PathAction save) throws Exception {
+  public void save(int step, PathAction save) throws Exception {
     if (!kept) {
       return;
     }
     long start = System.nanoTime();
-    Path path = folder.resolve("checkpoint-%08d".formatted(step));
+    Path path = folder.resolve(String.format(Locale.ROOT, "checkpoint-%08d", step));
     Path aside = sibling(path, ".sagemaker-ignore");
     try {
       save.accept(aside);
-      OptMl.flush(aside);
+      if (!Files.exists(aside)) {
+        return; // This model has no checkpoints.
+      }
+      JobFiles.flush(aside);
       Files.move(aside, path, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
-      throw OptMl.explained(e, path);
+      throw Outcome.explained(e, path);
     } finally {
       Files.deleteIfExists(aside);
     }

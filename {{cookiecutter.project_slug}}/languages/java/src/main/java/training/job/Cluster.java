@@ -1,24 +1,17 @@
-package training;
+package training.job;
 
-import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.security.Security;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -29,13 +22,11 @@ import java.util.stream.Collectors;
  * <p>The leader has a link to each worker. A thread at either end reads it, so that a host whose
  * process ends is noticed at once, by name, also while the main thread is inside a long step. On
  * one host every call answers at once, and there is no socket.
- *
- * <p>Knows neither the algorithm nor the library that trains: {@link SeveralHosts} joins that.
  */
 public final class Cluster {
   /** How long a host may be silent, in seconds; the environment may shorten it for rehearsals. */
   private static final int HOST_TIMEOUT = 900;
-  private static final int LINK_PORT = 9098;
+  private static final int PORT = 9098;
   private static final int WAIT_LOGGED_EVERY = 30;
   /** How long workers wait for the leader to say who is silent, in seconds: it knows better. */
   private static final int GRACE = 3;
@@ -55,7 +46,7 @@ public final class Cluster {
   }
 
   /** Returns a cluster of one host. */
-  static Cluster ofOne() {
+  public static Cluster ofOne() {
     return new Cluster(new Hosts(List.of("algo-1"), "algo-1"), HOST_TIMEOUT, sentence -> { });
   }
 
@@ -66,7 +57,7 @@ public final class Cluster {
    * @throws TrainingFailure if another host does not come for HOST_TIMEOUT seconds, or if the job
    *     is stopped meanwhile
    */
-  static Cluster join(Hosts hosts, StopRequest stop, Consumer<String> fail)
+  public static Cluster join(Hosts hosts, Stop stop, Consumer<String> fail)
       throws IOException, InterruptedException {
     String text = System.getenv().getOrDefault("HOST_TIMEOUT", String.valueOf(HOST_TIMEOUT));
     if (!text.matches("0*[1-9][0-9]{0,5}")) {
@@ -75,12 +66,12 @@ public final class Cluster {
     }
     Cluster cluster = new Cluster(hosts, Integer.parseInt(text), fail);
     if (hosts.several()) {
-      OptMl.log("Hosts: %s (leader), %s; this is %s.".formatted(hosts.leader(),
+      Log.line("Hosts: %s (leader), %s; this is %s.".formatted(hosts.leader(),
           String.join(", ", hosts.names().subList(1, hosts.names().size())), hosts.current()));
       if (hosts.leads()) {
-        cluster.welcome(stop);
+        cluster.accept(stop);
       } else {
-        cluster.visit(stop);
+        cluster.connect(stop);
       }
     }
     return cluster;
@@ -110,31 +101,29 @@ public final class Cluster {
     if (hosts.leads()) {
       values.put(hosts.current(), value);
       for (Link worker : links.values()) {
-        values.put(worker.name, worker.await());
+        values.put(worker.name(), await(worker));
       }
       for (Link worker : links.values()) {
-        values.values().forEach(each -> worker.send(Message.VALUE, each));
+        values.values().forEach(each -> worker.send(Link.Kind.VALUE, each));
       }
     } else {
       Link leader = links.get(hosts.leader());
-      leader.send(Message.VALUE, value);
+      leader.send(Link.Kind.VALUE, value);
       for (String name : hosts.names()) {
-        values.put(name, leader.await());
+        values.put(name, await(leader));
       }
     }
     return values;
   }
 
-  /** Returns whether the flag is set on any host; every host must call it. */
-  public boolean any(boolean flag) throws InterruptedException {
-    return collect(String.valueOf(flag)).containsValue("true");
+  /** Waits until every host has come here. */
+  public void barrier() throws InterruptedException {
+    collect("");
   }
 
-  /** Has the model join its library to those on the other hosts, if it is made for several. */
-  void admit(Object model) throws Exception {
-    if (model instanceof SeveralHosts one) {
-      one.join(this);
-    }
+  /** Returns whether the flag is set on any host; every host must call it. */
+  public boolean onAnyHost(boolean flag) throws InterruptedException {
+    return collect(String.valueOf(flag)).containsValue("true");
   }
 
   /**
@@ -142,7 +131,7 @@ public final class Cluster {
    *
    * @throws TrainingFailure if they differ (C66)
    */
-  void refuseOtherSteps(int steps) throws InterruptedException {
+  public void refuseOtherSteps(int steps) throws InterruptedException {
     Map<String, String> all = collect(String.valueOf(steps));
     if (differ(all)) {
       throw new TrainingFailure("The hosts resumed after different steps (%s): "
@@ -154,12 +143,12 @@ public final class Cluster {
   }
 
   /**
-   * Compares the models of the hosts.
+   * Compares the checksums of the models of the hosts.
    *
    * @throws TrainingFailure if they differ
    */
-  void refuseOtherModels(Object model) throws Exception {
-    if (model instanceof SeveralHosts one && differ(collect(String.valueOf(one.checksum())))) {
+  public void refuseOtherModels(long checksum) throws InterruptedException {
+    if (differ(collect(String.valueOf(checksum)))) {
       throw new TrainingFailure("The models of the hosts %s differ, so none is saved: "
           .formatted(String.join(", ", hosts.names()))
           + "each step must have the same result on every host.");
@@ -171,29 +160,26 @@ public final class Cluster {
   }
 
   /** Waits until every host has come here; from then on each may end. */
-  void leave() throws InterruptedException {
+  public void leave() throws InterruptedException {
     if (!hosts.several()) {
       return;
     }
     if (hosts.leads()) {
       for (Link worker : links.values()) {
-        worker.await();
+        await(worker);
       }
       ended = true;
-      links.values().forEach(worker -> worker.send(Message.END, ""));
+      links.values().forEach(worker -> worker.send(Link.Kind.END, ""));
     } else {
       Link leader = links.get(hosts.leader());
-      leader.send(Message.VALUE, "");
-      leader.await();
+      leader.send(Link.Kind.VALUE, "");
+      await(leader);
     }
   }
 
-  /** Returns the failure behind an error, where XGBoost lost its connection to another host. */
-  Exception explained(Exception error) throws InterruptedException {
-    if (!hosts.several() || !String.valueOf(error.getMessage()).contains("/collective/")) {
-      return error;
-    }
-    OptMl.log(OptMl.firstLine(error));
+  /** Returns the failure behind an error of a library that lost its connection to another host. */
+  public Exception explained(Exception error) throws InterruptedException {
+    Log.line(Outcome.firstLine(error));
     // Where a process has ended, the thread that reads the link ends this one meanwhile.
     TimeUnit.SECONDS.sleep(GRACE);
     return silence(hosts.others());
@@ -201,150 +187,72 @@ public final class Cluster {
 
   // ---- Links ---------------------------------------------------------------------------------
 
-  private void welcome(StopRequest stop) throws IOException {
+  private void accept(Stop stop) throws IOException {
     Wait wait = new Wait(timeout);
     List<String> missing = new ArrayList<>(hosts.others());
-    try (ServerSocket server = new ServerSocket(LINK_PORT)) {
+    try (ServerSocket server = new ServerSocket(PORT)) {
       server.setSoTimeout(1000);
       while (!missing.isEmpty()) {
         try {
           Link link = new Link(server.accept());
-          if (link.isWorker() && missing.remove(link.name)) {
-            leaderAddress = link.socket.getLocalAddress().getHostAddress();
+          if (link.isWorker() && missing.remove(link.name())) {
+            leaderAddress = link.socket().getLocalAddress().getHostAddress();
             start(link);
           }
         } catch (SocketTimeoutException e) {
           stop.refuse();
-          wait.goOn(missing);
+          wait.check(missing);
         }
       }
     }
   }
 
-  private void visit(StopRequest stop) throws InterruptedException {
+  private void connect(Stop stop) throws InterruptedException {
     Security.setProperty("networkaddress.cache.negative.ttl", "0");
     Wait wait = new Wait(timeout);
     while (links.isEmpty()) {
       Socket socket = new Socket();
       try {
-        socket.connect(new InetSocketAddress(hosts.leader(), LINK_PORT), 5000);
+        socket.connect(new InetSocketAddress(hosts.leader(), PORT), 5000);
         leaderAddress = socket.getInetAddress().getHostAddress();
-        Link link = new Link(socket);
-        link.name = hosts.leader();
-        link.send(Message.HELLO, hosts.current());
+        Link link = new Link(socket, hosts.leader());
+        link.send(Link.Kind.HELLO, hosts.current());
         start(link);
       } catch (IOException e) { // Its name may be unknown as yet.
         stop.refuse();
-        wait.goOn(List.of(hosts.leader()));
+        wait.check(List.of(hosts.leader()));
         TimeUnit.MILLISECONDS.sleep(500);
       }
     }
   }
 
   private void start(Link link) {
-    links.put(link.name, link);
-    Thread thread = new Thread(link, "link to " + link.name);
-    thread.setDaemon(true);
-    thread.start();
+    links.put(link.name(), link);
+    link.watch(this::onEnd);
   }
 
-  private enum Message {
-    /** The name of a worker. */
-    HELLO,
-    /** What a host gives to collect. */
-    VALUE,
-    /** The sentence with which the sender ends. */
-    FAILURE,
-    /** The leader needs this host no longer. */
-    END
-  }
-
-  /** A connection to another host. */
-  private final class Link implements Runnable {
-    private final Socket socket;
-    private final DataInputStream in;
-    private final DataOutputStream out;
-    private final BlockingQueue<String> values = new LinkedBlockingQueue<>();
-    private String name;
-
-    Link(Socket socket) throws IOException {
-      this.socket = socket;
-      socket.setTcpNoDelay(true);
-      in = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
-      out = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream()));
-    }
-
-    /** Reads the name of the worker at the other end, if it is one. */
-    boolean isWorker() {
-      try {
-        socket.setSoTimeout(10_000);
-        boolean worker = in.readByte() == Message.HELLO.ordinal();
-        name = worker ? readText() : null;
-        socket.setSoTimeout(0);
-        return worker;
-      } catch (IOException | IllegalArgumentException e) {
-        return false;
-      }
-    }
-
-    /** Sends a message; where that fails, the thread that reads tells why. */
-    synchronized void send(Message message, String text) {
-      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-      try {
-        out.writeByte(message.ordinal());
-        out.writeInt(bytes.length);
-        out.write(bytes);
-        out.flush();
-      } catch (IOException e) {
-        OptMl.log("WARNING: %s can't be told anything (%s).".formatted(name, e.getMessage()));
-      }
-    }
-
-    /** Returns what the other end gives. */
-    String await() throws InterruptedException {
-      Wait wait = new Wait(hosts.leads() ? timeout : timeout + GRACE);
-      while (true) {
-        String value = values.poll(1, TimeUnit.SECONDS);
-        if (value != null) {
-          return value;
-        }
-        wait.goOn(hosts.leads() ? List.of(name) : hosts.others());
-      }
-    }
-
-    /** Reads until the other host is gone, which ends this process too, or needs it no longer. */
-    @Override
-    public void run() {
-      String sentence;
-      try {
-        while (true) {
-          Message message = Message.values()[in.readByte()];
-          String text = readText();
-          if (message == Message.FAILURE) {
-            sentence = text;
-            break;
-          }
-          values.add(text);
-          if (message == Message.END) {
-            return;
-          }
-        }
-      } catch (IOException e) {
-        sentence = "Host %s is gone: the job can't go on without it.".formatted(name);
-      }
-      if (!ended) {
-        links.remove(name);
-        tell(sentence);
-        fail.accept(sentence);
-      }
-    }
-
-    private String readText() throws IOException {
-      return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+  /** Ends this process too, since another host has ended. */
+  private void onEnd(Link link, String sentence) {
+    if (!ended) {
+      links.remove(link.name());
+      tell(sentence);
+      fail.accept(sentence);
     }
   }
 
   // ---- Waiting -------------------------------------------------------------------------------
+
+  /** Returns what the other end of the link gives. */
+  private String await(Link link) throws InterruptedException {
+    Wait wait = new Wait(hosts.leads() ? timeout : timeout + GRACE);
+    while (true) {
+      String value = link.poll();
+      if (value != null) {
+        return value;
+      }
+      wait.check(hosts.leads() ? List.of(link.name()) : hosts.others());
+    }
+  }
 
   /** A wait for other hosts, which says so every half minute and ends. */
   private final class Wait {
@@ -357,14 +265,14 @@ public final class Cluster {
     }
 
     /** Throws TrainingFailure if the hosts that are missing have been so for too long. */
-    void goOn(List<String> missing) {
+    void check(List<String> missing) {
       long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
       if (seconds >= limit) {
         throw silence(missing);
       }
       if (seconds >= logged + WAIT_LOGGED_EVERY) {
         logged = seconds;
-        OptMl.log("Waiting for %s since %d s.".formatted(
+        Log.line("Waiting for %s since %s s.".formatted(
             missing.size() == 1 ? missing.get(0) : "the other hosts", seconds));
       }
     }
@@ -376,13 +284,13 @@ public final class Cluster {
         ? "Host " + missing.get(0)
         : "A host (%s)".formatted(String.join(" or ", missing));
     String sentence =
-        "%s did not answer for %d s: it is gone, or slower than HOST_TIMEOUT allows."
+        "%s did not answer for %s s: it is gone, or slower than HOST_TIMEOUT allows."
             .formatted(who, timeout);
     tell(sentence);
     return new TrainingFailure(sentence);
   }
 
   private void tell(String sentence) {
-    links.values().forEach(link -> link.send(Message.FAILURE, sentence));
+    links.values().forEach(link -> link.send(Link.Kind.FAILURE, sentence));
   }
 }

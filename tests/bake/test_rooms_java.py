@@ -1,0 +1,54 @@
+"""Java's rooms: which class of the program knows which, and how long each file is."""
+
+import re
+
+from support import TEMPLATE
+
+PROGRAM = TEMPLATE / "{{cookiecutter.project_slug}}/languages/java/src/main/java/training"
+# What every subject may use, and what each may know beside that.
+GROUND = {"JobFiles", "Json", "Log", "Outcome", "TrainingFailure"}
+KNOWN = {
+    "Algorithm": {"Cluster", "Hyperparameter", "Hyperparameters"},
+    "Channels": {"Hosts"},
+    "Cluster": {"Hosts", "Link", "Stop"},
+    "Hyperparameters": {"Hyperparameter"},
+}
+# The ground knows no subject; within it, what is above may use what is below.
+GROUND_KNOWN = {
+    "JobFiles": {"Json", "Outcome", "TrainingFailure"},
+    "Json": {"Outcome"},
+    "Log": set(),
+    "Outcome": {"JobFiles", "TrainingFailure"},
+    "TrainingFailure": set(),
+}
+
+
+def code(path):
+    """The text of a Java file without comments and strings, in which other classes may be named."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', "", text, flags=re.DOTALL)
+
+
+def test_each_subject_knows_the_ground_and_little_else():
+    subjects = {path.stem: code(path) for path in (PROGRAM / "job").glob("*.java")}
+    assert set(subjects) > GROUND
+    for name, text in subjects.items():
+        used = {other for other in subjects if other != name and re.search(rf"\b{other}\b", text)}
+        allowed = GROUND_KNOWN.get(name, GROUND | KNOWN.get(name, set()))
+        assert used <= allowed, f"{name} uses {used - allowed}"
+
+
+def test_no_subject_knows_the_program_or_a_library_that_trains():
+    for path in (PROGRAM / "job").glob("*.java"):
+        imported = set(re.findall(r"^import (?:static )?([\w.]+);", code(path), re.MULTILINE))
+        foreign = {each for each in imported if not each.startswith(("java.", "training.job."))}
+        gson = {each for each in foreign if each.startswith("com.google.gson.")}
+        assert foreign == (gson if path.stem == "Json" else set()), path.stem
+
+
+def test_files_are_short():
+    lengths = {
+        path.name: len(path.read_text(encoding="utf-8").splitlines())
+        for path in PROGRAM.rglob("*.java")
+    }
+    assert max(lengths.values()) <= 400, lengths

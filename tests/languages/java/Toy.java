@@ -1,0 +1,115 @@
+package training;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import training.job.Algorithm;
+import training.job.Cluster;
+import training.job.Hosts;
+import training.job.Hyperparameter;
+import training.job.Hyperparameters;
+import training.job.Log;
+
+/** Counts its steps; a program of its own, which differs from Train's by the model alone. */
+public final class Toy implements Algorithm {
+  private static final Hyperparameter<Integer> COUNT =
+      Hyperparameter.ofInteger("count", 3, "steps", 1, 1_000_000);
+  private static final Hyperparameter<Integer> PAUSE =
+      Hyperparameter.ofInteger("pause", 0, "milliseconds of a step", 0, null);
+  private static final Hyperparameter<String> TROUBLE =
+      Hyperparameter.ofString("trouble", "none", "what goes wrong");
+
+  private Hyperparameters settings;
+  private Hosts hosts;
+  private int count;
+
+  /** Trains the toy. */
+  public static void main(String[] arguments) {
+    Train.run(Toy::new, arguments);
+  }
+
+  @Override
+  public List<Hyperparameter<?>> hyperparameters() {
+    return List.of(COUNT, PAUSE, TROUBLE);
+  }
+
+  @Override
+  public boolean severalHosts() {
+    return true;
+  }
+
+  @Override
+  public void join(Cluster cluster) {
+    hosts = cluster.hosts();
+  }
+
+  @Override
+  public long checksum() {
+    return settings.get(TROUBLE).equals("other model") ? hosts.rank() : count;
+  }
+
+  @Override
+  public void read(Hyperparameters settings, Map<String, List<Path>> channels)
+      throws InterruptedException {
+    this.settings = settings;
+    Log.line("Reading " + channels.get("training").size() + " files.");
+    if (settings.get(TROUBLE).equals("slow read")) {
+      Thread.sleep(3000);
+    }
+  }
+
+  @Override
+  public boolean finished(int steps) {
+    return steps >= settings.get(COUNT);
+  }
+
+  @Override
+  public void step(int steps, BooleanSupplier stopRequested) throws InterruptedException {
+    count++;
+    Thread.sleep(settings.get(PAUSE));
+    switch (settings.get(TROUBLE)) {
+      case "bug" -> throw new IllegalStateException("a bug\nof two lines");
+      case "memory" -> Log.line("" + new long[Integer.MAX_VALUE].length);
+      case "stack" -> step(steps, stopRequested);
+      case "exit" -> System.exit(0);
+      case "half" -> throw new IllegalStateException("\ud83d");
+      case "class" -> throw new NoClassDefFoundError("some/Library");
+      default -> { }
+    }
+  }
+
+  @Override
+  public Map<String, Double> metrics() {
+    return Map.of("training:loss", 1.0 / count);
+  }
+
+  @Override
+  public void saveCheckpoint(Path path) throws IOException {
+    Files.writeString(path, "" + count);
+  }
+
+  @Override
+  public void loadCheckpoint(Path path) throws IOException {
+    count = Integer.parseInt(Files.readString(path));
+  }
+
+  @Override
+  public void save(Path folder) throws IOException {
+    if (!settings.get(TROUBLE).equals("no model")) {
+      Files.writeString(folder.resolve("count.txt"), "" + count);
+    }
+  }
+
+  @Override
+  public void load(Path folder) throws IOException {
+    Integer.parseInt(Files.readString(folder.resolve("count.txt")));
+  }
+
+  @Override
+  public Map<String, Object> metadata() {
+    return Map.of("rows", Map.of("training", 1));
+  }
+}

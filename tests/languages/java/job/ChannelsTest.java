@@ -1,0 +1,111 @@
+package training.job;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Which hosts there are, and which files each reads. */
+class ChannelsTest extends JobTree {
+
+  /** C35, C36, C37. */
+  @Test
+  void rankIsThePlaceAmongTheSortedHosts() throws IOException {
+    Files.writeString(root.resolve("input/config/resourceconfig.json"), """
+        {"current_host": "algo-2", "hosts": ["algo-2", "algo-10", "algo-1"],
+         "current_group_name": "b", "network_interface_name": "ethwe",
+         "instance_groups": [{"instance_group_name": "a", "hosts": ["algo-10"]},
+                             {"instance_group_name": "b", "hosts": ["algo-2", "algo-1"]}]}
+        """);
+
+    Hosts hosts = Hosts.read(files);
+
+    assertEquals(new Hosts(List.of("algo-1", "algo-10", "algo-2"), "algo-2"), hosts);
+    assertEquals(2, hosts.rank());
+    assertEquals("algo-1", hosts.leader());
+    assertEquals(List.of("algo-1", "algo-10"), hosts.others());
+  }
+
+  /** C34, C38. */
+  @Test
+  void oneHostIsReadFromItsKeysOrNone() throws IOException {
+    assertEquals(new Hosts(List.of("algo-1"), "algo-1"), Hosts.read(files));
+
+    Files.writeString(root.resolve("input/config/resourceconfig.json"),
+        "{\"current_host\": \"a\", \"hosts\": [\"a\"], \"topology\": null}");
+
+    assertEquals(new Hosts(List.of("a"), "a"), Hosts.read(files));
+    assertTrue(Hosts.read(files).leads());
+    assertFalse(Hosts.read(files).several());
+  }
+
+  /** C32, C43, C44. */
+  @Test
+  void channelsAreThoseOfTheConfiguration() throws Exception {
+    Path training = root.resolve("input/data/training");
+    Files.writeString(training.resolveSibling("training-manifest"), "{}");
+    Files.createDirectories(training.resolveSibling("other"));
+    Files.createDirectories(training.resolve("sub/_x"));
+    for (String name : List.of("sub/b é.txt", ".hidden", "_SUCCESS", "sub/_x/c.txt", "Z.txt")) {
+      Files.writeString(training.resolve(name), "1\n");
+    }
+    Files.writeString(training.resolve("folder_marker"), "");
+
+    Map<String, List<Path>> channels = readChannels();
+
+    assertEquals(Set.of("training"), channels.keySet());
+    assertEquals(
+        List.of("Z.txt", "a.txt", "sub/b é.txt"),
+        channels.get("training").stream()
+            .map(file -> training.relativize(file).toString())
+            .toList());
+    assertEquals("Channels: training (3 files).\n", log.toString());
+  }
+
+  @Test
+  void foldersAreChannelsWithoutTheConfiguration() throws Exception {
+    Files.delete(root.resolve("input/config/inputdataconfig.json"));
+    Files.writeString(root.resolve("input/data/training-manifest"), "{}");
+
+    assertEquals(Set.of("training"), readChannels().keySet());
+    assertTrue(log.toString().startsWith(
+        "inputdataconfig.json is missing: taking the folders under %s as channels.\n"
+            .formatted(root.resolve("input/data"))));
+  }
+
+  /** C33, C50. */
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+      "{\"val\": {}, \"train\": {}} | Channel \"training\" is missing: "
+          + "the job has only the channels train, val.",
+      "{} | Channel \"training\" is missing: the job has no channels.",
+      "{\"training\": {}, \"val\": {}} | Channel \"val\" is empty: there is no file under ",
+      "{\"training\": {\"TrainingInputMode\": \"Pipe\"}} | Channel \"training\" comes in Pipe "
+          + "mode, which this program can't read: use FastFile in training-job.json, "
+          + "which streams as well.",
+  })
+  void channelThatCanNotBeReadIsOneSentence(String config, String sentence) throws IOException {
+    Files.createDirectories(root.resolve("input/data/val"));
+    Files.writeString(root.resolve("input/config/inputdataconfig.json"), config);
+
+    TrainingFailure failure =
+        assertThrows(TrainingFailure.class, this::readChannels);
+
+    assertTrue(failure.getMessage().startsWith(sentence), failure.getMessage());
+  }
+
+  private Map<String, List<Path>> readChannels() throws Exception {
+    return Channels.read(files, List.of("training"),
+        new Hosts(List.of("algo-1"), "algo-1"), text -> Map.of("algo-1", text));
+  }
+}
