@@ -101,11 +101,6 @@ def main() -> None:
     data = f"--volume={folder}:{DATA.rpartition('/')[0]}:ro"
     small = f"--memory={size // 2}"
     java = [f"--volume={LARGE}:/large:ro", data, "--entrypoint=java", tools]
-    names = ("xgboost4j_", "commons-logging-", "kryo-", "jackson-")
-    jars = " -o ".join(f"-name '{name}*.jar'" for name in names)
-    find = f"find /opt/maven-repository {jars}"
-    classes = call(ENGINE, "run", "--rm", "--entrypoint=sh", tools, "-c", find)
-    path = ":".join(classes.split())
     print(f"{size / 1e9:.2f} GB of CSV, {numbers:.0f} MB as 32-bit floats\n")
     print("| what | exit code | time | processor | memory |\n|---|--:|--:|--:|--:|")
     files = [f"{DATA}/part-{number}.csv" for number in range(FILES)]
@@ -113,17 +108,6 @@ def main() -> None:
     measure("`training` read", "Read", data, config, image, "train")
     measure("10 trees", "step=10 ", data, config, image, "train")
     measure("10 trees, half the memory", "step=10 ", small, data, config, image, "train")
-    measure(
-        "external, half the memory",
-        "rounds",
-        small,
-        *java,
-        "-cp",
-        path,
-        "/large/External.java",
-        f"{DATA.rpartition('/')[0]}/all.csv",
-        "/tmp/cache",
-    )
     comparison.clean()
 
 

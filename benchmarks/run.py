@@ -95,7 +95,9 @@ class Comparison:
         if self.language.dependencies:
             text = (self.repository / self.language.dependencies).read_text(encoding="utf-8")
             # JSON, which only the contract needs.
-            text = re.sub(r"<!-- What OptMl needs.*?</dependency>", "", text, flags=re.DOTALL)
+            text = re.sub(
+                r"<!-- What training.job needs.*?</dependency>", "", text, flags=re.DOTALL
+            )
             (self.bare / self.language.dependencies).write_text(text, encoding="utf-8")
         self.defaults, self.build_args = build_arguments(self.repository / "Dockerfile")
 

@@ -236,7 +236,7 @@ def add_package(language, repository):
 HAS_PACKAGE = {
     "python": ["python", "-c", "import tomli_w"],
     "r": ["Rscript", "-e", "library(R6)"],
-    "java": ["cat", "training.jar"],
+    "java": ["sh", "-c", "ls lib/commons-csv-1.14.1.jar && cat training.jar"],
 }
 
 
@@ -255,7 +255,8 @@ def test_a_package_is_added(bake, language, shell, engine):
     assert done.returncode == 0, done.stderr
     if language == "java":
         jar = zipfile.ZipFile(io.BytesIO(done.stdout))
-        assert "org/apache/commons/csv/CSVFormat.class" in jar.namelist()
+        manifest = jar.read("META-INF/MANIFEST.MF").decode().replace("\r\n ", "")
+        assert " lib/commons-csv-1.14.1.jar" in manifest
     if language == "python":
         after = re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE)
         assert set(after) - set(before) == {next(each for each in after if "tomli-w" in each)}
