@@ -1,10 +1,12 @@
 """What the tests of all folders share and no fixture can be."""
 
+import importlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -40,3 +42,18 @@ def oldest_python() -> str:
     found = shutil.which("python3.9")
     works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
     return found if works else sys.executable
+
+
+def load_tools(repository: Path, *names: str) -> list:
+    """Import modules of a repository's tools/, such as cloud.aws; no cache is left there."""
+    tools = repository / "tools"
+    rooms = {each.stem for each in tools.iterdir()}
+    with (
+        mock.patch.dict(sys.modules),
+        mock.patch.object(sys, "path", [str(tools), *sys.path]),
+        mock.patch.object(sys, "dont_write_bytecode", True),
+    ):
+        # Another repository's may have been imported, or a module of the tests of that name.
+        for name in [each for each in sys.modules if each.partition(".")[0] in rooms]:
+            del sys.modules[name]
+        return [importlib.import_module(name) for name in names]

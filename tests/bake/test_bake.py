@@ -53,6 +53,7 @@ FILES = {
         tools/cloud/buildspec.yml
         tools/cloud/deploy.py
         tools/cloud/follow.py
+        tools/cloud/names.py
         tools/cloud/repository.yaml
         tools/cloud/submit.py
         tools/cloud/team.yaml

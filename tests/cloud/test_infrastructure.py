@@ -9,7 +9,7 @@ import botocore
 import botocore.session
 import cfnlint.decode
 import pytest
-from support import TEMPLATE
+from support import TEMPLATE, load_tools
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
 # The partitions that the templates know.
@@ -22,6 +22,14 @@ OUTPUTS = {
     "RepositoryName",
     "UserPolicyArn",
 }
+LEAST = {
+    "BucketName": "our-bucket",
+    "OidcProviderArn": "",
+    "JobPrefix": "seals--",
+    "TuningPrefix": "seals--",
+}
+# These are asked of all streams at once, those of all repositories.
+OF_THE_LOG_GROUP = {"logs:CreateLogGroup", "logs:DescribeLogStreams"}
 # A namespace bounds it instead of a resource.
 BOUNDED_OTHERWISE = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
 
@@ -56,6 +64,8 @@ def existing(region):
         "DataBucketArns": f"{arn}:s3:::data-one,{arn}:s3:::data-two",
         "KmsKeyArn": f"{arn}:kms:{region}:1:key/ours",
         "VpcId": "vpc-ours",
+        "ModelPackageGroupArn": f"{arn}:sagemaker:{region}:123456789012:model-package-group/ours",
+        "MlflowArn": f"{arn}:sagemaker:{region}:123456789012:mlflow-app/ours",
         "PermissionsBoundaryArn": f"{arn}:iam::1:policy/boundary",
     }
 
@@ -178,10 +188,10 @@ def test_a_users_mistakes_are_one_sentence(bake, cloud):
 def stack(cloud):
     """Function: name of the template, region, parameters → the stack, made without the CLI."""
 
-    def make(name, region, **parameters):
+    def make(name, region, called="seals", **parameters):
         backend = cloud.backend("cloudformation", region)
         text = (GENERATED / "tools/cloud" / f"{name}.yaml").read_text(encoding="utf-8")
-        change, made = backend.create_change_set("seals", "new", text, parameters, "", "CREATE")
+        change, made = backend.create_change_set(called, "new", text, parameters, "", "CREATE")
         backend.execute_change_set(change)
         assert backend.stacks[made].status == "CREATE_COMPLETE", backend.stacks[made].events[-2]
         return backend.stacks[made]
@@ -192,27 +202,29 @@ def stack(cloud):
 @pytest.fixture(params=["least", "all"])
 def iam(request, stack, cloud, region):
     """The repository's stack, of as few parameters as can be and of all: roles, policies."""
-    given = {"BucketName": "our-bucket", "OidcProviderArn": "", "JobPrefix": "seals"}
+    given = dict(LEAST)
     if request.param == "all":
         given |= existing(region)
-    stack("repository", region, **given)
-    return Iam(cloud.backend("iam", REGIONS[region]), given)
+    return Iam(stack("repository", region, **given), given)
 
 
 class Iam:
-    """Roles and policies by their names in the template."""
+    """Roles and policies of a stack, by their names in the template."""
 
-    def __init__(self, backend, given):
+    def __init__(self, stack, given):
         self.given = given
-        self.roles = {role.name.split("-")[1]: role for role in backend.roles.values()}
+        kinds = {name: each["Type"] for name, each in template("repository")["Resources"].items()}
+        made = {name: stack.resource_map[name] for name in kinds}
+        made = {name: each for name, each in made.items() if each}
+        self.roles = {name: made[name] for name in made if kinds[name] == "AWS::IAM::Role"}
         self.trust = {
             name: json.loads(role.assume_role_policy_document) for name, role in self.roles.items()
         }
-        self.policies = {}
-        for policy in backend.managed_policies.values():
-            if policy.name.startswith("seals-"):
-                document = json.loads(policy.versions[0].document)
-                self.policies[policy.name.split("-")[1]] = document["Statement"]
+        self.policies = {
+            name: json.loads(made[name].versions[0].document)["Statement"]
+            for name in made
+            if kinds[name] == "AWS::IAM::ManagedPolicy"
+        }
         for name, role in self.roles.items():
             documents = [*role.policies.values()]
             documents += [json.loads(each.versions[0].document) for each in attached(role)]
@@ -237,6 +249,15 @@ def allowed(statements, action, resource):
         any(matches(each, action) for each in listed(one["Action"]))
         and any(matches(each, resource) for each in listed(one["Resource"]))
         for one in statements
+    )
+
+
+def met(statement, context):
+    """Whether the conditions of a statement are met by what AWS knows of a request."""
+    return all(
+        key in context and matches(value, context[key])
+        for conditions in statement.get("Condition", {}).values()
+        for key, value in conditions.items()
     )
 
 
@@ -302,7 +323,9 @@ def test_every_statement_is_bounded(iam, region):
                 resources = known[service]["Actions"][operation.lower()].get("Resources")
                 for resource in listed(statement["Resource"]):
                     if resource != "*":
-                        assert resource.startswith(f"arn:{REGIONS[region]}:{service}:"), resource
+                        # MLflow's rights are those to a resource of SageMaker.
+                        place = f"arn:{REGIONS[region]}:{service.removesuffix('-mlflow')}:"
+                        assert resource.startswith(place), resource
                         assert resources, (name, action)
                     elif resources:
                         condition = json.dumps(statement.get("Condition", {}))
@@ -317,12 +340,166 @@ def test_every_resource_is_of_this_repository(iam, region):
         for statement in statements:
             for resource in listed(statement["Resource"]):
                 if ":ec2:" in resource:
-                    assert "vpc/vpc-ours" in json.dumps(statement["Condition"])
+                    new = listed(statement["Action"]) == ["ec2:CreateNetworkInterface"]
+                    if not (new and ":network-interface/" in resource):
+                        assert "vpc/vpc-ours" in json.dumps(statement["Condition"])
                 elif resource != "*":
                     assert re.search(own, resource), (name, resource)
                     # In the shared bucket, no more than what begins with the repository's name.
                     if resource.endswith("/*") and "our-bucket" in resource:
                         assert "our-bucket/seals/" in resource, (name, resource)
+
+
+@pytest.mark.parametrize("vpc", ["vpc-ours", "vpc-theirs"])
+def test_a_job_opens_interfaces_in_the_one_vpc(stack, cloud, region, vpc):
+    """As the Service Authorization Reference has it: each resource of a call must be allowed.
+
+    CreateNetworkInterface knows the VPC of a subnet and of a security group, and none of the
+    interface, which is not there yet; what is done to an interface later knows it.
+    """
+    given = LEAST | existing(region)
+    role = Iam(stack("repository", region, **given), given).policies["ExecutionRole"]
+    place = f"arn:{REGIONS[region]}:ec2:{region}:{cloud.account}"
+    inside = {"ec2:Vpc": f"{place}:vpc/{vpc}"}
+    new = {"network-interface/*": {}, "subnet/subnet-1": inside, "security-group/sg-1": inside}
+    later = {"network-interface/eni-1": inside}
+
+    def may(action, resources):
+        return all(
+            allowed([one for one in role if met(one, context)], action, f"{place}:{resource}")
+            for resource, context in resources.items()
+        )
+
+    assert may("ec2:CreateNetworkInterface", new) == (vpc == "vpc-ours")
+    for action in ("CreateNetworkInterfacePermission", "DeleteNetworkInterface"):
+        assert may(f"ec2:{action}", later) == (vpc == "vpc-ours"), action
+
+
+def test_a_job_removes_its_checkpoints_and_nothing_else(iam, region):
+    role = iam.policies["ExecutionRole"]
+    bucket = f"arn:{REGIONS[region]}:s3:::our-bucket"
+    assert allowed(role, "s3:DeleteObject", f"{bucket}/seals/checkpoints/job/step-1.json")
+    for key in (
+        "seals/data/training/a.csv",
+        "seals/jobs/job/output/model.tar.gz",
+        "x/checkpoints/a",
+    ):
+        assert not allowed(role, "s3:DeleteObject", f"{bucket}/{key}")
+    assert not allowed(role, "s3:DeleteObject", f"arn:{REGIONS[region]}:s3:::data-one/a")
+
+
+def test_models_are_registered_and_runs_logged_where_the_parameters_say(iam, region):
+    place = f"arn:{REGIONS[region]}:sagemaker:{region}:123456789012"
+    given = "MlflowArn" in iam.given
+    for who in ("ExecutionRole", "UserPolicy"):
+        for resource in ("model-package-group/ours", "model-package/ours/7"):
+            made = allowed(iam.policies[who], "sagemaker:CreateModelPackage", f"{place}:{resource}")
+            assert made == given, (who, resource)
+        other = f"{place}:model-package/ours-too/7"
+        assert not allowed(iam.policies[who], "sagemaker:CreateModelPackage", other)
+    for action in ("sagemaker:CallMlflowAppApi", "sagemaker-mlflow:LogMetric"):
+        role = iam.policies["ExecutionRole"]
+        assert allowed(role, action, f"{place}:mlflow-app/ours") == given
+        assert not allowed(role, action, f"{place}:mlflow-app/theirs")
+
+
+def test_policies_are_no_longer_than_iam_lets_them(stack, region):
+    """A role's own policies may have 10,240 characters together, a managed one 6,144."""
+    name = "-".join(["a1234567"] * 4) + "-abc"
+    given = LEAST | existing(region)
+    given |= {"JobPrefix": f"{name}--", "TuningPrefix": "a1234-123456--"}
+    del given["EcrRepository"]
+    iam = Iam(stack("repository", region, called=name, **given), given)
+    for role in iam.roles.values():
+        assert sum(len(json.dumps(each)) for each in role.policies.values()) < 10240
+    for policy in ("PushPolicy", "UserPolicy"):
+        assert len(json.dumps(iam.policies[policy], separators=(",", ":"))) < 6000
+
+
+# ---- No right reaches another repository ---------------------------------------------------
+
+LONG = "a-repository-with-as-long-a-name-as-ca"
+PAIRS = [
+    ("fraud-detection-cards", "fraud-detection-loans"),
+    ("seal", "seal-pup-counter"),
+    ("seal", "seals"),
+    ("seal", "seal-2"),
+    ("seal-2", "seal-20"),
+    ("penguins", "penguins-v2"),
+    ("penguins-v1", "penguins-v1-5"),
+    ("fraud-detecti", "fraud-detection"),
+    ("fraud", "fraud-detection-cards"),
+    ("a1", "a1-b"),
+    (f"{LONG}-x", f"{LONG}-y"),
+    ("team-a-churn-model", "team-a-churn-model-weekly"),
+    ("jobs", "jobs-jobs-jobs-jobs"),
+]
+
+
+def names_of(names, repository):
+    """Return the jobs that a repository can have: training, tuning, and those of the latter."""
+    training = [names.unique_name(repository, each, 63) for each in (repository, "x", "")]
+    tuning = names.unique_name(repository, repository, 32)
+    return training, tuning, [*training, f"{tuning}-001-0a1b2c3d"]
+
+
+@pytest.fixture(scope="module")
+def names(bake):
+    return load_tools(bake("python"), "cloud.names")[0]
+
+
+@pytest.fixture
+def reach(stack, cloud, names):
+    """Function: repository → its own things of each kind, and all statements of its policies."""
+    made = {}
+
+    def look(repository):
+        if repository not in made:
+            prefixes = {
+                "JobPrefix": names.job_prefix(repository, 63),
+                "TuningPrefix": names.job_prefix(repository, 32),
+            }
+            given = LEAST | prefixes
+            one = stack("repository", "us-east-1", called=repository, **given)
+            outputs = {each["OutputKey"]: each["OutputValue"] for each in one.outputs}
+            _, tuning, jobs = names_of(names, repository)
+            place = f"us-east-1:{cloud.account}"
+            group = "log-group:/aws/sagemaker/TrainingJobs:log-stream"
+            things = [
+                *(f"arn:aws:sagemaker:{place}:training-job/{job}" for job in jobs),
+                f"arn:aws:sagemaker:{place}:hyper-parameter-tuning-job/{tuning}",
+                *(f"arn:aws:logs:{place}:{group}:{job}/algo-1-17" for job in jobs),
+                f"arn:aws:logs:{place}:log-group:/aws/codebuild/{repository}:log-stream:x",
+                f"arn:aws:s3:::our-bucket/{repository}/jobs/x/output/model.tar.gz",
+                f"arn:aws:s3:::our-bucket/{repository}/checkpoints/x/a",
+                f"arn:aws:ecr:{place}:repository/{repository}",
+                outputs["ExecutionRoleArn"],
+                one.resource_map["BuildProject"].arn,
+                one.stack_id,
+            ]
+            policies = Iam(one, given).policies
+            made[repository] = things, [one for each in policies.values() for one in each]
+        return made[repository]
+
+    return look
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="/".join)
+def test_no_right_of_a_repository_reaches_another_ones_things(reach, pair):
+    for one, other in (pair, pair[::-1]):
+        (own, statements), (theirs, _) = reach(one), reach(other)
+
+        def touching(thing, statements=statements):
+            return {
+                action
+                for statement in statements
+                for each in listed(statement["Resource"])
+                if each != "*" and matches(each, thing)
+                for action in listed(statement["Action"])
+            } - OF_THE_LOG_GROUP
+
+        assert all(touching(thing) for thing in own)
+        assert not any(touching(thing) for thing in theirs), other
 
 
 def test_a_role_is_passed_to_sagemaker_alone_and_no_other_one(iam):
@@ -381,6 +558,8 @@ def test_nobody_has_a_policy_of_aws():
         ("", True),
         ("octocat@123456/my-repo@456789", True),
         ("octo-cat/my.repo_1", True),
+        ("octocat_corp/my-repo", True),
+        ("octocat_corp@123456/my-repo@456789", True),
         ("octocat@123456/my-repo", False),
         ("octocat/*", False),
         ("octocat@*/my-repo@*", False),
@@ -464,8 +643,8 @@ def example(action, region, account):
         "ecr": f"{place}:repository/seals",
         "iam": f"{arn}:iam::{account}:role/seals-ExecutionRole-",
         "s3": f"{arn}:s3:::our-bucket" + ("/seals/jobs/x" if "Object" in name else ""),
-        "logs": f"{place}:log-group:/aws/sagemaker/TrainingJobs:log-stream:seals-1/algo-1",
-        "sagemaker": f"{place}:{kind}/seals-251127-1",
+        "logs": f"{place}:log-group:/aws/sagemaker/TrainingJobs:log-stream:seals--1/algo-1",
+        "sagemaker": f"{place}:{kind}/seals--251127-1",
         "codebuild": f"{place}:project/seals-BuildProject-",
         "cloudformation": f"{place}:stack/seals/",
     }[service]
@@ -481,8 +660,7 @@ def granted(statements, action, resource):
 
 
 def test_what_the_scripts_call_is_granted(stack, cloud, region):
-    stack("repository", region, BucketName="our-bucket", OidcProviderArn="", JobPrefix="seals")
-    iam = Iam(cloud.backend("iam", REGIONS[region]), {})
+    iam = Iam(stack("repository", region, **LEAST), LEAST)
     user = iam.policies["PushPolicy"] + iam.policies["UserPolicy"]
     wanted = {
         "build_and_push.sh": {"ecr:DescribeImages", "codebuild:StartBuild", "s3:PutObject"},

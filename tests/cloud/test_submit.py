@@ -248,7 +248,7 @@ def test_a_job_is_submitted_followed_and_its_model_fetched(make_desk, language, 
     assert done.returncode == 0, done.stderr
     assert "tree has changed" not in done.stderr
     name, _, result = done.stdout.partition("\n")
-    assert re.fullmatch(rf"penguins-{language}-\d{{6}}-\d{{6}}-[0-9a-f]{{4}}", name)
+    assert re.fullmatch(rf"penguins-{language}--\d{{6}}-\d{{6}}-[0-9a-f]{{4}}", name)
     assert "Status: Completed\n" in result
     assert "At most 1 instance-hours: 1 x ml.m5.large for up to 3600 s.\n" in done.stderr
     file = json.loads((desk.folder / "training-job.json").read_text(encoding="utf-8"))

@@ -1,16 +1,13 @@
 """tools/cloud/api_model.*: what AWS's own model says of a request, held against botocore's."""
 
 import copy
-import importlib
 import importlib.util
 import json
-import sys
-from unittest import mock
 
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
-from support import TEMPLATE
+from support import TEMPLATE, load_tools
 
 SAGEMAKER = "arn:aws:sagemaker:us-east-1:123456789012"
 # What fits a pattern that "aaa" does not.
@@ -31,15 +28,7 @@ SAMPLES = {
 
 @pytest.fixture(scope="module")
 def api_model(bake):
-    """The module, of a generated repository."""
-    with (
-        mock.patch.dict(sys.modules),
-        mock.patch.object(sys, "path", [str(bake("python") / "tools"), *sys.path]),
-        mock.patch.object(sys, "dont_write_bytecode", True),
-    ):
-        for name in [each for each in sys.modules if each.partition(".")[0] == "cloud"]:
-            del sys.modules[name]
-        yield importlib.import_module("cloud.api_model")
+    return load_tools(bake("python"), "cloud.api_model")[0]
 
 
 @pytest.fixture(scope="module")

@@ -63,16 +63,6 @@ def tuning(bake):
 # ---- The request ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("longest", [63, 32])
-@pytest.mark.parametrize("base", ["p", "penguin-training", 70 * "a", 12 * "a" + "-" + 60 * "b"])
-def test_a_name_is_valid_and_unlike_all_others(submit_job, base, longest):
-    names = {submit_job.unique_name(base, longest) for _ in range(20)}
-    assert len(names) > 1
-    for name in names:
-        assert re.fullmatch(rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{longest - 1}}}", name)
-        assert name[0] == base[0]
-
-
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -18,12 +18,11 @@ import sys
 from pathlib import Path
 
 from cloud.aws import Aws, AwsError, note
+from cloud.names import TRAINING, TUNING, job_prefix
 from job import REPOSITORY
 
 TEAM = "sagemaker-team"
 TEMPLATES = {name: Path(__file__).with_name(f"{name}.yaml") for name in ("team", "repository")}
-# The names of tuning jobs have 32 characters, 19 of them for what makes them unique.
-PREFIX_LENGTH = 13
 
 
 def read_project() -> tuple[str, str]:
@@ -109,7 +108,11 @@ def run(options: argparse.Namespace) -> None:
         names = ", ".join(sorted(known))
         raise AwsError(f"There is no parameter {unknown[0]}; there are {names}.")
     aws = Aws(options.region or region, options.profile)
-    values = {"JobPrefix": name[:PREFIX_LENGTH].rstrip("-"), **given}
+    prefixes = {
+        "JobPrefix": job_prefix(name, TRAINING),
+        "TuningPrefix": job_prefix(name, TUNING),
+    }
+    values = {**prefixes, **given}
     there = find(aws, name)
     if options.team or not (there or {"BucketName", "OidcProviderArn"} <= set(given)):
         team = None if options.team else find(aws, TEAM)

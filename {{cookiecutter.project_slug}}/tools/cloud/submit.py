@@ -30,15 +30,14 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from check.request import findings
 from cloud.aws import Aws, AwsError, note
 from cloud.follow import LAST_JOB, describe, follow
+from cloud.names import TRAINING, TUNING, unique_name
 from job import REPOSITORY, LocalRunError, default_image, read_request
 from local.run import call, name_and_value, say
 
@@ -79,12 +78,6 @@ def read_pushed(folder: Path) -> tuple[str, str]:
     if not IMAGE.fullmatch(image):  # C84
         raise AwsError(f"{image} in pushed-image.json is no image of ECR by digest: `make push`.")
     return image, tag
-
-
-def unique_name(base: str, longest: int) -> str:
-    """Return a job name that no other job has: the base, the time, chance."""
-    suffix = f"-{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    return base[: longest - len(suffix)].rstrip("-") + suffix
 
 
 def apply_options(request: dict, options: argparse.Namespace) -> None:
@@ -459,7 +452,7 @@ def submit(options: argparse.Namespace) -> int:
     request.setdefault("AlgorithmSpecification", {})["TrainingImage"] = image
     request = fill_in(request, options, aws, repository)
     base = str(request.get("TrainingJobName", "training"))
-    request["TrainingJobName"] = name = unique_name(base, 63)
+    request["TrainingJobName"] = name = unique_name(repository, base, TRAINING)
     operation, whole = "create-training-job", request
     # So the CLI holds a request against the API's model, and sends nothing.
     only_look = ("--generate-cli-skeleton", "output")
@@ -467,7 +460,8 @@ def submit(options: argparse.Namespace) -> int:
     set_checkpoints(request, options, aws)
     found = list(problems(request))
     if tuning is not None:
-        name = unique_name(str(tuning.get("HyperParameterTuningJobName", base)), 32)
+        name = str(tuning.get("HyperParameterTuningJobName", base))
+        name = unique_name(repository, name, TUNING)
         operation = "create-hyper-parameter-tuning-job"
         tuning["HyperParameterTuningJobName"] = name
         aws.call("sagemaker", operation, tuning, *only_look)
