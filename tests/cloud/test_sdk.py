@@ -43,15 +43,19 @@ def test_the_sdk_sends_the_job_of_the_file(bake, cloud, sdk, language):
         f"--role={role}",
         "--bucket=our-bucket",
         PYTHONDONTWRITEBYTECODE="1",
+        PYTHONWARNINGS="default",
     )
     (repository / "pushed-image.json").unlink()
     assert done.returncode == 0, done.stdout
+    # Nothing that the SDK is about to take away.
+    assert "submit_with_sdk.py:" not in done.stdout, done.stdout
     (sent,) = cloud.asked("CreateTrainingJob")
     text = (repository / "training-job.json").read_text(encoding="utf-8")
     job = json.loads(text.replace(f"{repository.name}-111122223333", "our-bucket"))
     # The job's own: name, role, image, place of checkpoints.
     name, place = sent.pop("TrainingJobName"), sent["CheckpointConfig"]["S3Uri"]
-    assert name.startswith(f"{job.pop('TrainingJobName')}-")
+    # As the rights of `make deploy` ask.
+    assert name.startswith(f"{job.pop('TrainingJobName')}--")
     assert place.startswith(f"{job['CheckpointConfig']['S3Uri']}{repository.name}-")
     job["CheckpointConfig"]["S3Uri"] = place
     job["AlgorithmSpecification"]["TrainingImage"] = image
