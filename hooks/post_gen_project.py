@@ -4,7 +4,6 @@ No network, no git, no clock, nothing random: cruft runs this hook twice for eac
 Unrendered it can be imported. Standard library only, Python 3.9.
 """
 
-import filecmp
 import json
 import os
 import shutil
@@ -93,6 +92,8 @@ def set_modes(project: Path) -> None:
 
 def kept(project: Path, aside: Path) -> list[str]:
     """Remove from the folder aside what is the same in the repository; return the other files."""
+    import filecmp  # Here, since no new repository needs it.
+
     names = []
     # What lies in a folder comes before the folder.
     for old in sorted(aside.rglob("*"), reverse=True):
@@ -134,9 +135,12 @@ def check(project: Path) -> str:
     # A cache beside the tools would be generated too.
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(project / "tools"))
-    from check.command import check_folder, lines
+    from check.command import Modes, check, lines, read_folder
 
-    return "\n".join(lines(check_folder(project)))
+    texts = read_folder(project).items()
+    # The tools are copied as they are, whatever the answers; reading them is most of the work.
+    texts = {name: text for name, text in texts if not name.startswith("tools/")}
+    return "\n".join(lines(check(texts, Modes(project, texts))))
 
 
 def main(answers: dict) -> int:

@@ -7,7 +7,6 @@ it can be imported, so the tests call `problems` directly. Standard library only
 import json
 import os
 import re
-import shutil
 import sys
 import unicodedata
 from pathlib import Path, PurePath
@@ -178,6 +177,8 @@ def remove_folders(project: Path, slug: str) -> None:
 
 def put_aside(project: Path, name: PurePath, aside: Path) -> list[PurePath]:
     """Move what is in the way of a file to the same path in the folder aside; return what moved."""
+    import shutil  # Here, since no new repository needs it.
+
     for part in [*reversed(name.parents), name][1:]:
         there = project / part
         # A file where a folder must be is in the way too; links move as links.
@@ -208,6 +209,8 @@ def keep_what_is_there(project: Path) -> None:
         note = {"aside": str(aside), "shared": SHARED}
         (project / NOTE).write_text(json.dumps(note), encoding="utf-8")
     except OSError:
+        import shutil
+
         for part in moved:
             shutil.move(aside / part, project / part)
         shutil.rmtree(aside, ignore_errors=True)

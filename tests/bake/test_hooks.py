@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -354,14 +355,14 @@ def test_where_nothing_can_be_put_aside_nothing_is_touched(tmp_path, monkeypatch
         project.mkdir(exist_ok=True)
         (project / name).write_text("mine", encoding="utf-8")
     before = snapshot(tmp_path)
-    move = pre_gen.shutil.move
+    move = shutil.move
 
     def refuse(old, new):
         if old.name == "tools":
             raise PermissionError(13, "Permission denied", str(old))
         return move(old, new)
 
-    monkeypatch.setattr(pre_gen.shutil, "move", refuse)
+    monkeypatch.setattr(shutil, "move", refuse)
     monkeypatch.chdir(project)
     assert pre_gen.main(GOOD) == 1
     said = capsys.readouterr().err

@@ -15,12 +15,10 @@ Only reads. Needs Python 3.9. Exit code: 0, 1 for findings, 2 for usage.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import stat
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,6 +136,9 @@ class Modes(dict):
         paths = [self.folder / each for each, text in self.texts.items() if text is not None]
         if os.name != "nt" and not all(os.access(path, os.X_OK) for path in paths):
             return os.access(self.folder / name, os.X_OK)
+        # Here and below: what one line needs, and each generation of a repository would import.
+        import subprocess
+
         command = ["git", "ls-files", "--stage", "--", name]
         try:
             done = subprocess.run(
@@ -181,6 +182,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Check the repository and return the exit code of the command."""
     sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr.reconfigure(errors="backslashreplace")
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="python3 tools check",
         description="Say what in this repository is known to break a training job.",

@@ -7,7 +7,6 @@ by the tests of the template that made this repository. Standard library only, P
 
 from __future__ import annotations
 
-import difflib
 import json
 import posixpath
 import re
@@ -336,6 +335,8 @@ def stages_of(instructions: list[Instruction], context: list[str]) -> list[Stage
     for instruction in instructions:
         try:
             if instruction.name not in INSTRUCTIONS:
+                import difflib  # Here, since it takes longer than all the rest to load.
+
                 close = difflib.get_close_matches(instruction.name, INSTRUCTIONS, 1)
                 advice = f": write {close[0]}" if close else ""
                 raise DockerfileError(0, f'there is no instruction "{instruction.name}"{advice}')

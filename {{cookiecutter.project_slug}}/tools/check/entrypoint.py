@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 from collections.abc import Sequence
@@ -304,6 +303,8 @@ def program_place(repository: Repository) -> Found:
         what += f"the Dockerfile lays it at {elsewhere[0]}: copy it to {folder}/, or mend WORKDIR"
     else:
         what += "no COPY of the final stage brings it: copy the program there"
+        import difflib  # Here, since it takes longer than all the rest to load.
+
         near = difflib.get_close_matches(name, map(posixpath.basename, image.files), 1)
         what += f" (there is {near[0]})" if near else ""
     yield DOCKERFILE, line, what
