@@ -19,6 +19,17 @@ code <- if (is_program) {
 # what changes in it.
 job <- new.env(parent = baseenv())
 job$the <- new.env(parent = emptyenv())
+sys.source(file.path(code, "job", "stop.R"), job)
+if (is_program) {
+  # First of all, since the kernel drops a SIGTERM that comes before (C6). So the image has R start
+  # without its default packages, which take the longest.
+  job$watch_sigterm(file.path(code, "job"))
+  Sys.unsetenv("R_DEFAULT_PACKAGES")
+  options(
+    defaultPackages = c("datasets", "utils", "grDevices", "graphics", "stats", "methods")
+  )
+  .First.sys()
+}
 for (file in list.files(file.path(code, "job"), "[.]R$", full.names = TRUE)) {
   sys.source(file, job)
 }
@@ -28,7 +39,6 @@ for (file in list.files(file.path(code, "job"), "[.]R$", full.names = TRUE)) {
 # arguments: the words after the program's name.
 # Returns the exit code: 0, 1 for a failed training, 2 for words that mean nothing here.
 main <- function(arguments) {
-  job$watch_sigterm(file.path(code, "job"))
   job$limit_blas_threads()
   job$run(function() train(arguments), job$path_to("output", "failure"))
 }

@@ -42,7 +42,8 @@ other_host <- function(name, connection) {
 send_to_other_host <- function(node, data) {
   force(data)
   # Who can't be sent to is either gone or silent, which is seen as soon as an answer is awaited.
-  try(serialize(data, node$con, xdr = FALSE), silent = TRUE)
+  without_sigterm(try(serialize(data, node$con, xdr = FALSE), silent = TRUE))
+  invisible()
 }
 
 # Wait for a host's message, and meanwhile watch those hosts that owe one too.

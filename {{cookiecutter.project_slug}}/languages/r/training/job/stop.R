@@ -24,8 +24,19 @@ watch_sigterm <- function(folder) {
     return(invisible())
   }
   the$received <- getNativeSymbolInfo("sigterm_received", loaded)
+  the$hold <- getNativeSymbolInfo("hold_sigterm", loaded)
   .C(getNativeSymbolInfo("watch_sigterm", loaded))
   invisible()
+}
+
+# Evaluate code that a signal must not break into, as into R's writing to another host.
+without_sigterm <- function(code) {
+  if (is.null(the$hold)) {
+    return(code)
+  }
+  .C(the$hold, TRUE)
+  on.exit(.C(the$hold, FALSE))
+  code
 }
 
 # Whether SIGTERM has come.
