@@ -58,6 +58,7 @@ SHARED = (
     ".gitattributes",
     ".github/workflows/ci.yml",
     ".gitignore",
+    "AGENTS.md",
     "LICENSE",
     "Makefile",
     "README.md",

@@ -27,6 +27,7 @@ FILES = {
         .gitattributes
         {WORKFLOW}
         .gitignore
+        AGENTS.md
         LICENSE
         Makefile
         README.md
@@ -162,6 +163,7 @@ LICENSES = {
 # What cookiecutter renders; all else is copied as it is.
 RENDERED = {
     ".gitignore",
+    "AGENTS.md",
     "LICENSE",
     "Makefile",
     "README.md",

@@ -25,7 +25,7 @@ PLACES = {
 # What is the template's; all else is the user's.
 OF_TEMPLATE = re.compile(
     r"tools/|\.|(Dockerfile|Makefile|build_and_push\.sh|pyproject\.toml|AGENTS\.md)$"
-    r"|training/(train\.|job/)|src/main/java/training/(?!(Model|Table)\.java)"
+    r"|(src/main/java/)?training/(job/|train\.|Train\.java)"
 )
 OWN_LINE = "    # What else you have made your own: a line each, below this one"
 

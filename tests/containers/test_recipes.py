@@ -1,6 +1,6 @@
-"""The commands of the READMEs, run as they are written there: parsed, so that they can't drift.
+"""The commands of the generated README, run as they stand there: parsed, so that they can't drift.
 
-COMMANDS says of each which test runs it, and a test of its own that none is left out.
+tests/docs says of each command of every document which test runs it.
 """
 
 import io
@@ -11,83 +11,7 @@ import subprocess
 import zipfile
 
 import pytest
-from support import TEMPLATE, tracked_files
-
-# Every command of the generated README and of the template's → the test that runs it. SLUG stands
-# for the repository's name, ORG for whoever publishes the template.
-COMMANDS = {
-    "make train": "test_the_verbs",
-    "make shell": "test_the_verbs",
-    "make test": "test_the_verbs",
-    "make check": "test_the_verbs",
-    "make contract": "test_the_right_image_passes_all",
-    "make clean": "test_the_verbs",
-    "make": "test_make_lists_the_verbs",
-    "make build": "test_a_company_gives_its_own_base",
-    'CA_CERTIFICATE="$(cat company.pem)" make build BUILD_ARGS="--build-arg CA_CERTIFICATE"': (
-        "test_a_company_gives_its_own_certificate"
-    ),
-    "make push": "test_a_commit_is_pushed_once",
-    "make push BUILDER=codebuild": "test_codebuild_builds_and_pushes",
-    "make train test check contract": "test_it_trains_and_passes_all_that_is_shipped",
-    "make lock": "test_a_package_is_added",
-    'docker run --rm -v "$PWD/data:/opt/ml/input/data:ro" -v "$PWD/runs/model:/opt/ml/model" '
-    "SLUG:local train": "test_one_bare_command_trains",
-    "python3 tools train --no-container": "test_a_job_completes_on_the_machine_itself",
-    "git add --renormalize .": "test_line_ends_are_mended",
-    "sudo systemctl start docker": "no test: it would change the machine",
-    "make deploy": "test_two_stacks_are_made_and_a_second_time_nothing_changes",
-    'make deploy ARGS="GitHubRepository=OWNER@ID/REPO@ID"': "test_what_exists_is_taken",
-    'make deploy ARGS="EcrRepository=SLUG"': "test_a_failed_deployment_names_the_reason",
-    'make deploy ARGS="OidcProviderArn=ARN"': "test_what_exists_is_taken",
-    "aws cloudformation delete-stack --stack-name SLUG": "test_a_stack_is_taken_down",
-    "make check test build contract": "test_every_verb_of_the_workflow_exists",
-    "make submit ARGS=--upload": "test_a_job_is_submitted_followed_and_its_model_fetched",
-    "make submit": "test_the_verbs_of_make_reach_the_scripts",
-    "make logs": "test_the_verbs_of_make_reach_the_scripts",
-    "make logs ARGS=JOB": "test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it",
-    "make fetch": "test_the_verbs_of_make_reach_the_scripts",
-    "make stop": "test_the_verbs_of_make_reach_the_scripts",
-    "make tune ARGS=--upload": "test_a_tuning_job_is_made_of_the_training_job",
-    "cruft update": "test_an_update_keeps_the_edits_and_brings_the_templates",
-    # The template's; the tests run the tools on the template as it lies there.
-    "uvx cookiecutter gh:ORG/cookiecutter-sagemaker-training": "test_answers_can_be_typed",
-    "pipx run cookiecutter …": "test_answers_can_be_typed",
-    "cookiecutter --config-file team.yaml …": "test_answers_can_be_preset_by_a_file",
-    "uvx cruft create https://github.com/ORG/cookiecutter-sagemaker-training": "test_cruft",
-    "uvx cruft update": "test_an_update_keeps_the_edits_and_brings_the_templates",
-    "make demo": "test_make_demo_trains",
-    "make benchmark": "no test: a test does not time",
-    # What is no command to type: how the service starts an image, and a list of verbs.
-    "docker run IMAGE train": "test_a_job_leaves_a_model",
-    "make submit logs stop model tune": "test_the_verbs_of_make_reach_the_scripts",
-    "make build train shell test check contract clean": "test_the_verbs",
-}
-TOOLS = ("make", "docker", "aws", "python3", "git", "sudo", "cruft", "uvx", "pipx", "cookiecutter")
-
-# A variable of the generated README → the test that uses it.
-VARIABLES = {
-    'ARGS="--hyperparameter NAME=VALUE"': "test_a_variable_behind_make_train",
-    'ARGS="--stop-after 5"': "test_stop_after_ends",
-    'ARGS="--interrupt-after 5"': "test_an_interrupted_run_resumes",
-    'ARGS="--hosts 2"': "test_several_hosts_train_one_model",
-    'ARGS="--hosts 2 --kill-host algo-2:5"': "test_a_killed_host_fails_the_job",
-    "ARGS=--no-network": "test_without_network_it_trains_too",
-    'ARGS="-k c5_"': "test_one_clause_alone_can_be_tested",
-    "ARGS=--print": "test_a_variable_behind_make_train",
-    'ARGS="BucketName=NAME"': "test_what_exists_is_taken",
-    "ARGS=--team": "test_the_teams_stack_is_updated_on_request",
-    "ARGS=--dry-run": "test_a_dry_run_prints_the_very_request_and_sends_nothing",
-    "ARGS=--wait": "test_a_job_is_followed_to_its_end_and_fails_as_it_does",
-    "ARGS=--spot": "test_what_the_file_and_the_flags_say_goes_through",
-    'ARGS="--resume JOB"': "test_a_job_has_its_own_checkpoints_or_those_of_the_job_it_resumes",
-    'ARGS="--instance-type ml.m5.xlarge"': "test_what_the_file_and_the_flags_say_goes_through",
-    'ARGS="--role ARN --bucket NAME"': "test_role_and_bucket_come_from_the_nearest_place",
-    "IMAGE=name:tag": "test_a_variable_behind_make_train",
-    "PLATFORM=linux/arm64": "no test: no such machine, and the README says so",
-    'BUILD_ARGS="--build-arg BASE=…"': "test_a_company_gives_its_own_base",
-    "CONTAINER_ENGINE=podman": "test_a_chosen_engine",
-}
+from readme import VARIABLES, blocks, commands, readme_of, section, variables
 
 STEPS = {"python": "rounds=2", "r": "max_iterations=2", "java": "rounds=2"}
 DEPENDENCY = """
@@ -96,33 +20,6 @@ DEPENDENCY = """
       <artifactId>commons-csv</artifactId>
       <version>1.14.1</version>
     </dependency>"""
-
-
-def section(readme, heading):
-    """Return the text below a heading, up to the next one of its rank or above."""
-    marks = heading.split()[0]
-    text = readme.partition(f"\n{heading}\n")[2]
-    assert text, f"the README has no {heading}"
-    return re.split(rf"\n#{{1,{len(marks)}}} ", text)[0]
-
-
-def blocks(text):
-    """Return the fenced blocks of shell commands."""
-    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def commands(readme):
-    """Return the commands of a README, those in blocks and those in mid-text."""
-    lines = [line.split("  #")[0].strip() for line in "".join(blocks(readme)).splitlines()]
-    words = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", readme, flags=re.M | re.S))
-    lines += [each for each in words if each.split()[0] in TOOLS]
-    # What stands alone is the tool's name, not a command.
-    return [line for line in lines if line == "make" or " " in line]
-
-
-def variables(readme):
-    """Return what the table of variables has in its first column."""
-    return re.findall(r"^\| `([A-Z_]+=.*?)` \|", readme, re.MULTILINE)
 
 
 @pytest.fixture
@@ -146,26 +43,6 @@ def shell(engine, make_environment):
         return done.stdout
 
     return run
-
-
-def readme_of(repository):
-    return (repository / "README.md").read_text(encoding="utf-8")
-
-
-def test_every_command_of_the_readmes_is_run_by_a_test(repository):
-    found = {each.replace(repository.name, "SLUG") for each in commands(readme_of(repository))}
-    found |= set(commands((TEMPLATE / "README.md").read_text(encoding="utf-8")))
-    assert found - set(COMMANDS) == set(), "commands that no test is known to run"
-    assert set(variables(readme_of(repository))) == set(VARIABLES)
-
-
-def test_the_tests_that_run_the_commands_exist():
-    # Not all that lies there: Python leaves its caches beside the tests.
-    files = [path for name, path in tracked_files().items() if re.match(r"tests/(.+/)?test_", name)]
-    tests = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    for command, test in {**COMMANDS, **VARIABLES}.items():
-        there = f"def {test}" in tests or test.startswith("no test: ")
-        assert there or list(TEMPLATE.glob(f"tests/**/{test}.py")), command
 
 
 def test_one_bare_command_trains(own_repository, shell):

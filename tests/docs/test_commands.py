@@ -1,0 +1,104 @@
+"""Each command of the documents is run by a test: COMMANDS and VARIABLES say by which.
+
+containers/test_recipes.py runs those that need nothing but an engine, as they are written there.
+"""
+
+import re
+import subprocess
+
+from readme import VARIABLES, commands, readme_of, variables
+from support import TEMPLATE, oldest_python, tracked_files
+
+# Every command of the generated README and of the template's → the test that runs it. SLUG stands
+# for the repository's name, ORG for whoever publishes the template.
+COMMANDS = {
+    "make train": "test_the_verbs",
+    "make shell": "test_the_verbs",
+    "make test": "test_the_verbs",
+    "make check": "test_the_verbs",
+    "make contract": "test_the_right_image_passes_all",
+    "make clean": "test_the_verbs",
+    "make": "test_make_lists_the_verbs",
+    "make build": "test_a_company_gives_its_own_base",
+    'CA_CERTIFICATE="$(cat company.pem)" make build BUILD_ARGS="--build-arg CA_CERTIFICATE"': (
+        "test_a_company_gives_its_own_certificate"
+    ),
+    "make push ARGS=--dry-run": "test_a_dry_run_prints_what_a_push_runs",
+    "make push": "test_a_commit_is_pushed_once",
+    "make push BUILDER=codebuild": "test_codebuild_builds_and_pushes",
+    "make train test check contract": "test_it_trains_and_passes_all_that_is_shipped",
+    "make check test train contract": "test_it_trains_and_passes_all_that_is_shipped",
+    "python3 tools VERB": "test_each_verb_has_help",
+    "python3 tools VERB --help": "test_each_verb_has_help",
+    "python3 tools check --explain shell-form": "test_each_rule_is_taught",
+    "make lock": "test_a_package_is_added",
+    'docker run --rm -v "$PWD/data:/opt/ml/input/data:ro" -v "$PWD/runs/model:/opt/ml/model" '
+    "SLUG:local train": "test_one_bare_command_trains",
+    "python3 tools train --no-container": "test_a_job_completes_on_the_machine_itself",
+    "git add --renormalize .": "test_line_ends_are_mended",
+    "sudo systemctl start docker": "no test: it would change the machine",
+    "make deploy": "test_two_stacks_are_made_and_a_second_time_nothing_changes",
+    'make deploy ARGS="GitHubRepository=OWNER@ID/REPO@ID"': "test_what_exists_is_taken",
+    'make deploy ARGS="EcrRepository=SLUG"': "test_a_failed_deployment_names_the_reason",
+    'make deploy ARGS="OidcProviderArn=ARN"': "test_what_exists_is_taken",
+    "aws cloudformation delete-stack --stack-name SLUG": "test_a_stack_is_taken_down",
+    "make check test build contract": "test_every_verb_of_the_workflow_exists",
+    "make submit ARGS=--upload": "test_a_job_is_submitted_followed_and_its_model_fetched",
+    "make submit ARGS=--dry-run": "test_a_dry_run_prints_the_very_request_and_sends_nothing",
+    "make tune": "test_the_verbs_of_make_reach_the_scripts",
+    "make submit": "test_the_verbs_of_make_reach_the_scripts",
+    "make logs": "test_the_verbs_of_make_reach_the_scripts",
+    "make logs ARGS=JOB": "test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it",
+    "make fetch": "test_the_verbs_of_make_reach_the_scripts",
+    "make stop": "test_the_verbs_of_make_reach_the_scripts",
+    "make tune ARGS=--upload": "test_a_tuning_job_is_made_of_the_training_job",
+    "cruft update": "test_an_update_keeps_the_edits_and_brings_the_templates",
+    # The template's; the tests run the tools on the template as it lies there.
+    "uvx cookiecutter gh:ORG/cookiecutter-sagemaker-training": "test_answers_can_be_typed",
+    "pipx run cookiecutter …": "test_answers_can_be_typed",
+    "cookiecutter --config-file team.yaml …": "test_answers_can_be_preset_by_a_file",
+    "uvx cruft create https://github.com/ORG/cookiecutter-sagemaker-training": "test_cruft",
+    "uvx cruft update": "test_an_update_keeps_the_edits_and_brings_the_templates",
+    "make demo": "test_make_demo_trains",
+    "make demo LANGUAGE=r": "no test: test_host_run.py has R train on the machine itself",
+    "make lint": "test_the_templates_python_is_clean",
+    "make format": "no test: it edits the template",
+    ".venv/bin/python -m pytest -n 2 tests/bake tests/tools tests/docs": "no test: these are it",
+    "make benchmark": "no test: a test does not time",
+    # What is no command to type: how the service starts an image, and a list of verbs.
+    "docker run IMAGE train": "test_a_job_leaves_a_model",
+    "make submit logs stop model tune": "test_the_verbs_of_make_reach_the_scripts",
+    "make build train shell test check contract clean": "test_the_verbs",
+}
+
+
+def test_every_command_of_the_documents_is_run_by_a_test(repository):
+    texts = [readme_of(repository), (repository / "AGENTS.md").read_text(encoding="utf-8")]
+    for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md"):
+        texts.append((TEMPLATE / name).read_text(encoding="utf-8"))
+    found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
+    assert found - set(COMMANDS) == set(), "commands that no test is known to run"
+    assert set(variables(texts[0])) == set(VARIABLES)
+
+
+def test_the_tests_that_run_the_commands_exist():
+    # Not all that lies there: Python leaves its caches beside the tests.
+    files = [path for name, path in tracked_files().items() if re.match(r"tests/(.+/)?test_", name)]
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    for command, test in {**COMMANDS, **VARIABLES}.items():
+        there = f"def {test}" in tests or test.startswith("no test: ")
+        assert there or list(TEMPLATE.glob(f"tests/**/{test}.py")), command
+
+
+def test_each_verb_has_help(bake):
+    def tools(*words):
+        command = [oldest_python(), "tools", *words]
+        done = subprocess.run(command, cwd=repository, capture_output=True, encoding="utf-8")
+        assert (done.returncode, done.stderr) == (0, ""), words
+        return done.stdout
+
+    repository = bake("python")
+    verbs = re.findall(r"^  (\w+) ", tools(), re.MULTILINE)
+    assert {"train", "check", "submit"} < set(verbs)
+    for verb in set(verbs) - {"contract"}:
+        assert tools(verb, "--help").startswith(f"usage: python3 tools {verb} "), verb
