@@ -10,8 +10,8 @@ from functools import cache
 import pytest
 from support import LANGUAGES, TEMPLATE
 
-# Those that need a container engine.
-pytest_plugins = ["engines"]
+# The fixtures of the tests that need a container engine, and what CI says of a skip.
+pytest_plugins = ["engines", "skips"]
 
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.

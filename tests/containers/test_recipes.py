@@ -12,8 +12,8 @@ import zipfile
 
 import pytest
 from readme import VARIABLES, blocks, commands, readme_of, section, variables
+from support import once
 
-STEPS = {"python": "rounds=2", "r": "max_iterations=2", "java": "rounds=2"}
 DEPENDENCY = """
     <dependency>
       <groupId>org.apache.commons</groupId>
@@ -45,6 +45,7 @@ def shell(engine, make_environment):
     return run
 
 
+@once
 def test_one_bare_command_trains(own_repository, shell):
     (script,) = [each for each in blocks(readme_of(own_repository)) if each.startswith("docker ")]
     output = shell(own_repository, script)
@@ -53,11 +54,13 @@ def test_one_bare_command_trains(own_repository, shell):
     assert metadata["rows"] == {"training": 266, "validation": 67}
 
 
+@once
 @pytest.mark.parametrize(
     "variable", [each for each, test in VARIABLES.items() if "behind_make_train" in test]
 )
-def test_a_variable_behind_make_train(own_repository, shell, language, variable):
-    output = shell(own_repository, f"make train {variable.replace('NAME=VALUE', STEPS[language])}")
+def test_a_variable_behind_make_train(own_repository, shell, variable):
+    given = variable.replace("NAME=VALUE", "rounds=2")
+    output = shell(own_repository, f"make train {given}")
     if "--print" in variable:
         assert output.endswith(f"{own_repository.name}:local train\n")
         return
@@ -154,6 +157,7 @@ def test_a_system_library_is_added(bake, language, shell, engine):
     assert "Status: install ok installed" in done.stdout
 
 
+@once
 def test_line_ends_are_mended(bake, language, shell):
     repository = bake(language, project_slug=f"line-ends-{language}")
     (advice,) = [each for each in commands(readme_of(repository)) if each.startswith("git ")]

@@ -67,7 +67,7 @@ COMMANDS = {
     "make benchmark": "no test: a test does not time",
     # What is no command to type: how the service starts an image, and a list of verbs.
     "docker run IMAGE train": "test_a_job_leaves_a_model",
-    "make submit logs stop model tune": "test_the_verbs_of_make_reach_the_scripts",
+    "make submit logs stop fetch tune": "test_the_verbs_of_make_reach_the_scripts",
     "make build train shell test check contract clean": "test_the_verbs",
 }
 
