@@ -39,14 +39,25 @@ FILES = {
         pyproject.toml
         tools/__main__.py
         tools/check/__init__.py
+        tools/check/bases.py
         tools/check/command.py
+        tools/check/contents.py
         tools/check/dockerfile.py
         tools/check/entrypoint.py
+        tools/check/environments.py
         tools/check/files.py
         tools/check/image.py
+        tools/check/launchers.py
+        tools/check/packages.py
+        tools/check/process.py
+        tools/check/program.py
         tools/check/repository.py
         tools/check/request.py
         tools/check/rules.py
+        tools/check/runs.py
+        tools/check/script.py
+        tools/check/shell.py
+        tools/check/stages.py
         tools/cloud/__init__.py
         tools/cloud/api_model.json
         tools/cloud/api_model.py

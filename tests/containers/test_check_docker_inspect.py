@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from corpus.load import dockerfile
+from corpus.load import dockerfile, stages
 
 # Each is built FROM an image without ENTRYPOINT, CMD, USER and WORKDIR. No heredoc: engines of
 # before 2022 read them with a frontend from a registry only.
@@ -43,7 +43,7 @@ def test_it_is_what_the_engine_inspects(engine, tmp_path, name):
     done = subprocess.run(inspect, check=True, capture_output=True, text=True, timeout=60)
     subprocess.run([engine, "image", "rm", "--force", tag], capture_output=True, timeout=60)
     config = json.loads(done.stdout)
-    stage = dockerfile.stages_of(dockerfile.read_dockerfile(text), [])[-1]
+    stage = stages.stages_of(dockerfile.read_dockerfile(text), {})[-1]
     assert words(stage, stage.entrypoint) == (config.get("Entrypoint") or [])
     assert words(stage, stage.cmd) == (config.get("Cmd") or [])
     assert (stage.workdir.rstrip("/") or "/") == (config.get("WorkingDir") or "/")

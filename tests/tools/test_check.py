@@ -8,6 +8,7 @@ import subprocess
 from functools import cache
 
 import pytest
+from corpus import public
 from corpus.load import command
 from corpus.right import RIGHT
 from corpus.wrong import WRONG
@@ -78,7 +79,8 @@ def test_a_new_repository_has_no_finding(repository):
 def test_the_corpus_is_as_large_as_it_says():
     assert len(WRONG) >= 60 and len({each[0] for each in WRONG}) == len(WRONG)
     assert len(RIGHT) >= 40 and len({each[0] for each in RIGHT}) == len(RIGHT)
-    assert {each[2] for each in WRONG} == set(command.RULES)
+    rows = [*WRONG, *public.WRONG, *public.WARNED]
+    assert {each[2] for each in rows} | {"train-on-path"} == set(command.RULES)
 
 
 @pytest.mark.parametrize("row", WRONG, ids=[each[0] for each in WRONG])
@@ -97,6 +99,38 @@ def test_what_is_wrong_is_found(edited, row):
 @pytest.mark.parametrize("row", RIGHT, ids=[each[0] for each in RIGHT])
 def test_what_is_right_is_not_found(edited, row):
     assert edited(row[1])[1] == []
+
+
+def of(findings, severity):
+    return sorted({each.rule for each in findings if each.severity == severity})
+
+
+def names(rows):
+    assert len({each[0] for each in rows}) == len(rows)
+    return [each[0] for each in rows]
+
+
+@pytest.mark.parametrize("row", public.RIGHT, ids=names(public.RIGHT))
+def test_other_people_s_right_repositories_have_no_error(row):
+    _, texts, warnings = row
+    findings = command.check(texts, dict.fromkeys(texts, False))
+    assert (of(findings, "error"), of(findings, "warning")) == ([], sorted(warnings)), findings
+
+
+@pytest.mark.parametrize("row", public.WRONG, ids=names(public.WRONG))
+def test_other_people_s_wrong_repositories_are_found(row):
+    _, texts, rule, sentence = row
+    findings = command.check(texts, dict.fromkeys(texts, False))
+    assert of(findings, "error") == [rule], findings
+    assert any(sentence in each.message for each in findings if each.rule == rule), findings
+    assert all(1 <= each.line <= texts[each.file].count("\n") + 1 for each in findings)
+
+
+@pytest.mark.parametrize("row", public.WARNED, ids=names(public.WARNED))
+def test_what_can_not_be_known_is_a_warning(row):
+    _, texts, rule = row
+    findings = command.check(texts, dict.fromkeys(texts, False))
+    assert (of(findings, "error"), of(findings, "warning")) == ([], [rule]), findings
 
 
 # ---- The command ---------------------------------------------------------------------------

@@ -19,3 +19,4 @@ def load(name):
 
 dockerfile = load("check.dockerfile")
 command = load("check.command")
+stages = load("check.stages")

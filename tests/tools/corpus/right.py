@@ -14,6 +14,12 @@ from corpus.edits import (
     job,
 )
 
+PIP = "COPY requirements.txt /tmp/\nRUN pip install -r /tmp/requirements.txt\n"
+# What a base of Ubuntu needs before pip can run.
+PYTHON = docker(
+    'ARG CA_CERTIFICATE=""',
+    'RUN apt-get update && apt-get install --yes python3-pip python-is-python3\nARG CA_CERTIFICATE=""',
+)
 D = "sha256:" + "0" * 64
 WORKDIR = "WORKDIR /opt/ml/code\nCOPY training/"
 WRAPPER = '#!/bin/sh\nset -e\nexec python train.py "$@"\n'
@@ -59,13 +65,13 @@ RIGHT = [
     ("a heredoc with instructions", before('RUN <<EOF\nCMD serve\nENTRYPOINT python\nFROM x\nEOF')),
     ("two heredocs", before("RUN <<A cat && <<-'B' cat\nUSER x\nA\n\tUSER y\n\tB")),
     ("Windows paths in a comment", before("# C:\\Users\\ada\\data \\\n# C:\\opt\\ml\\")),
-    ("the escape directive", file("Dockerfile", f"# escape=`\nFROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY `\n  training/ ./\nENTRYPOINT [\"python\", \"train.py\"]\n")),
-    ("a BOM", file("Dockerfile", f"\ufeffFROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY training/ ./\nENTRYPOINT [\"python\", \"train.py\"]\n")),
-    ("one stage, no last newline", file("Dockerfile", f"FROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY training ./\nENTRYPOINT [\"python\", \"train.py\"]")),
+    ("the escape directive", file("Dockerfile", f"# escape=`\nFROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY `\n  training/ ./\n{PIP}ENTRYPOINT [\"python\", \"train.py\"]\n")),
+    ("a BOM", file("Dockerfile", f"\ufeffFROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY training/ ./\n{PIP}ENTRYPOINT [\"python\", \"train.py\"]\n")),
+    ("one stage, no last newline", file("Dockerfile", f"FROM {PLATFORM} python:3.13\nWORKDIR /opt/ml/code\nCOPY training ./\n{PIP}ENTRYPOINT [\"python\", \"train.py\"]")),
     ("a digest", base(f"{PLATFORM} python@{D}")),
     ("a tag and a digest", base(f"{PLATFORM} python:3.13@{D}")),
     ("a registry with a port", base(f"{PLATFORM} registry.example.com:5000/a/python:3.13")),
-    ("a GPU base", base(f"{PLATFORM} nvidia/cuda:12.4.1-runtime-ubuntu22.04")),
+    ("a GPU base", base(f"{PLATFORM} nvidia/cuda:12.4.1-runtime-ubuntu22.04").then(PYTHON)),
     ("a default in FROM", base(f"{PLATFORM} ${{MIRROR:-docker.io}}/python:3.13")),
     ("amd64 by another name", base("--platform=linux/x86_64 python:3.13")),
     ("the builder's platform in a builder", docker("FROM base AS lock", "FROM --platform=$BUILDPLATFORM golang:1.25 AS lock")),

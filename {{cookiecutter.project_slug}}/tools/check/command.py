@@ -23,8 +23,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from check import entrypoint, files, image, request
-from check.repository import DOCKERFILE, Repository, read_repository
+from check import entrypoint, files, image, packages, program, request
+from check.repository import Repository, read_repository
 from check.rules import Finding, Found, Rule, rule
 
 # ---- All rules ------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def allow(repository: Repository) -> Found:
     """A comment `# check: allow RULE reason` on the line before excuses one finding. It names a
     rule that exists and gives a reason, for whoever reads it next year."""
     for name, text in repository.texts.items():
-        if name != DOCKERFILE and name != "Makefile":
+        if name not in (repository.dockerfile, "Makefile"):
             continue
         for number, line in enumerate(text.splitlines(), 1):
             found = ALLOW.match(line)
@@ -48,28 +48,31 @@ def allow(repository: Repository) -> Found:
                 yield name, number, what
 
 
+SUBJECTS = (entrypoint, program, packages, image, files, request)
 RULES: dict[str, Rule] = {
     each.name: each
-    for values in (vars(entrypoint), vars(image), vars(files), vars(request), globals().copy())
+    for values in (*map(vars, SUBJECTS), globals().copy())
     for each in values.values()
     if isinstance(each, Rule)
 }
 
 
 def check(
-    texts: Mapping[str, str | None], modes: Mapping[str, bool] | None = None
+    texts: Mapping[str, str | None],
+    modes: Mapping[str, bool] | None = None,
+    dockerfile: str = "",
 ) -> list[Finding]:
     """Return all findings of a repository, by file and line.
 
     `texts` is path → text, None for a file that holds none; `modes` is path → its x bit.
     """
-    repository = read_repository(texts, modes)
+    repository = read_repository(texts, modes, dockerfile)
     findings = set()
     for each in RULES.values():
-        for file, line, what in each.find(repository):
+        for file, line, what, *lower in each.find(repository):
             if not is_allowed(repository.texts.get(file, ""), line, each.name):
                 message = what + (f" ({each.clauses})" if each.clauses else "")
-                findings.add(Finding(file, line, each.name, each.severity, message))
+                findings.add(Finding(file, line, each.name, *(lower or [each.severity]), message))
     return sorted(findings)
 
 
@@ -93,10 +96,10 @@ NOT_OURS = CACHES | {"data", "runs", "target"}
 LONGEST_FILE = 1_000_000
 
 
-def check_folder(folder: Path) -> list[Finding]:
+def check_folder(folder: Path, dockerfile: str = "") -> list[Finding]:
     """Return all findings of the repository in a folder."""
     texts = read_folder(folder)
-    return check(texts, Modes(folder, texts))
+    return check(texts, Modes(folder, texts), dockerfile)
 
 
 def read_folder(folder: Path) -> dict[str, str | None]:

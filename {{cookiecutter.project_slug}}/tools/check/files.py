@@ -6,9 +6,9 @@ import json
 import re
 from collections import Counter
 
-from check.dockerfile import is_within
-from check.repository import DOCKERFILE, LANGUAGES, Repository
-from check.rules import Found, rule
+from check.process import starts
+from check.repository import JOB, LANGUAGES, Repository
+from check.rules import WARNING, Found, rule
 
 
 @rule("error", "C3")
@@ -18,13 +18,23 @@ def crlf(repository: Repository) -> Found:
     there. .gitattributes with `* text=auto eol=lf` keeps them out; `git add --renormalize .`
     mends."""
     ends = re.compile(r"\.(sh|py|[Rrc]|java|xml|json|txt|in|toml|ya?ml)$|^[^.]+$|^\.\w+$")
-    for name, text in repository.texts.items():
-        top, _, file = name.rpartition("/")
-        ours = ends.search(file) or text.startswith("#!")
-        if ours and not is_within(top, "data") and "\r\n" in text:
+    for name, text in repository.sources():
+        file = name.rpartition("/")[2]
+        ours = text.startswith("#!") or (repository.is_own and ends.search(file))
+        if ours and "\r\n" in text:
             line = text.count("\n", 0, text.index("\r\n")) + 1
             what = "line ends are those of Windows (CRLF), which break scripts in a container"
-            yield name, line, f"{what}: save it with LF, or run git add --renormalize ."
+            what += ": save it with LF, or run git add --renormalize ."
+            sure = repository.is_own or name in started_files(repository)
+            yield name, line, what, *([] if sure else [WARNING])
+
+
+def started_files(repository: Repository) -> set[str]:
+    """Return the repository's files that ENTRYPOINT starts by themselves."""
+    image = repository.image
+    words = [each.words[0] for each in starts(repository) if each.words]
+    words += (image.entrypoint.json or [])[:1] if image and image.entrypoint else []
+    return {image.files.get(image.path(word), "") for word in words} if image else set()
 
 
 @rule("error", "C27")
@@ -32,8 +42,8 @@ def json_invalid(repository: Repository) -> Found:
     """What can't be read as JSON is not sent. JSON has no comments, no comma behind the last
     item, double quotes only, and a name once: of two equal names all but the last are dropped
     silently."""
-    for name, text in repository.texts.items():
-        if not name.endswith(".json"):
+    for name, text in repository.sources():
+        if not name.endswith(".json") or not (repository.is_own or name == JOB):
             continue
         doubled: list[str] = []
 
@@ -45,6 +55,8 @@ def json_invalid(repository: Repository) -> Found:
         try:
             json.loads(text, object_pairs_hook=unique)
         except json.JSONDecodeError as error:
+            if is_json_lines(text):
+                continue
             what = f"it is no valid JSON ({error.msg}, column {error.colno}): mend it"
             yield name, error.lineno, what
         except (ValueError, RecursionError):
@@ -54,15 +66,29 @@ def json_invalid(repository: Repository) -> Found:
             yield name, line, f'"{key}" stands there twice, and the last one wins: remove one'
 
 
+def is_json_lines(text: str) -> bool:
+    """Whether each line is an object of its own, as exports of data are written."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        return len(lines) > 1 and all(isinstance(json.loads(line), dict) for line in lines)
+    except (ValueError, RecursionError):
+        return False
+
+
 @rule("error")
 def template_syntax(repository: Repository) -> Found:
     """This repository was made from a template; braces and the name of the template's tool in a
     file mean that something was copied over unrendered. Write what should stand there."""
-    blocks = "if|else|elif|endif|for|endfor|set|raw|endraw|block|include|macro"
-    pattern = re.compile(rf"[{{]{{\s*-?\s*cookie[c]utter|[{{][%]-?\s*({blocks})\b|[{{]=[#]")
-    for name, text in repository.texts.items():
+    if not repository.is_own:
+        return
+    blocks = "if|elif|for|set|include|macro"
+    names = "cookie[c]utter|language|ci|license|aws_region|project_\\w+"
+    pattern = re.compile(
+        rf"[{{]{{\s*-?\s*cookie[c]utter|[{{][%]-?\s*({blocks})\b[^%]*\b({names})\b|[{{]=[#]"
+    )
+    for name, text in repository.sources():
         found = pattern.search(text)
-        if found and not re.search(r"\.(html?|j2|jinja2?|tmpl|mustache)$", name):
+        if found and not re.search(r"\.(html?|j2|jinja2?|tmpl|mustache|json|jsonl)$", name):
             line = text.count("\n", 0, found.start()) + 1
             yield name, line, f'"{found[0]}" is template syntax: write what should stand there'
         if "cookie" + "cutter." in name:
@@ -74,7 +100,7 @@ def merge_marker(repository: Repository) -> Found:
     """A merge, or an update of the template, found two versions and left both. Choose one, and
     remove the lines of seven <, = and >. A file.rej holds what an update could
     not apply."""
-    for name, text in repository.texts.items():
+    for name, text in repository.sources():
         found = re.search(r"^(<{7}|>{7}|\|{7})( .*)?$", text, re.MULTILINE)
         if found:
             line = text.count("\n", 0, found.start()) + 1
@@ -90,12 +116,14 @@ def other_language(repository: Repository) -> Found:
     over an old folder, or from hooks that did not run; whoever reads them believes that they
     count."""
     language = repository.language
+    if not repository.is_own:
+        return
     if not language:
         markers = ", ".join(each.marker for each in LANGUAGES)
         what = f"this is no repository in Python, R or Java, since none of {markers} is there"
-        yield DOCKERFILE, 1, f"{what}: give the program that name"
+        yield repository.dockerfile, 1, f"{what}: give the program that name"
         return
-    files = {"packages.txt": "R", "pom.xml": "Java", "checkstyle.xml": "Java", ".lintr": "R"}
+    files = {"pom.xml": "Java", "checkstyle.xml": "Java", ".lintr": "R"}
     for stem in ("train", "model", "opt_ml"):
         files[f"training/{stem}.py"] = "Python"
         files[f"training/{stem}.R"] = "R"

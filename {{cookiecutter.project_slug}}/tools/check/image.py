@@ -5,10 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 
-from check.dockerfile import absolute, expand, is_within
-from check.entrypoint import started
-from check.repository import DOCKERFILE, Repository, own_instructions, settings
-from check.rules import Found, rule
+from check.bases import base_of
+from check.dockerfile import expand
+from check.process import starts
+from check.repository import Repository, own_instructions, settings
+from check.rules import WARNING, Found, rule
+from check.stages import absolute, is_within
 
 DATA_NAME = re.compile(
     r"SM_CHANNELS?(_\w+)?"
@@ -27,15 +29,18 @@ def data_path(repository: Repository) -> Found:
     job at most: the next one renames a channel and trains on nothing, or on something else.
     Read the channel in the program."""
     instead = "remove it, and let the program read the channels of inputdataconfig.json"
+    # Another program may want it, as a default.
+    lower = [] if repository.is_own else [WARNING]
     for each, name, value in settings(repository):
-        if re.search(r"/opt/ml/input|^s3://", value) or DATA_NAME.fullmatch(name.upper()):
+        named = repository.is_own and DATA_NAME.fullmatch(name.upper())
+        if re.search(r"/opt/ml/input|^s3://", value) or named:
             what = f"{each.name} {name} bakes the place of data into the image"
-            yield DOCKERFILE, each.line, f"{what}: {instead}"
-    start = started(repository)
-    for word in start.words if start else ():
+            yield repository.dockerfile, each.line, f"{what}: {instead}", *lower
+    for word in dict.fromkeys(word for each in starts(repository) for word in each.words):
         if re.search(r"/opt/ml/input/data|s3://", word):
             what = f'ENTRYPOINT hands over the path "{word}" on every job'
-            yield DOCKERFILE, repository.image.entrypoint.line, f"{what}: {instead}"
+            line = (repository.image.entrypoint or repository.image.start).line
+            yield repository.dockerfile, line, f"{what}: {instead}", *lower
 
 
 @rule("error", "C24", "C25")
@@ -50,12 +55,22 @@ def data_copied(repository: Repository) -> Found:
         if each.flag("from") is not None or each.heredocs:
             continue
         tops = [posixpath.normpath("/" + source).split("/")[1] for source in sources]
-        named = any(re.fullmatch(r"data|datasets?", top) for top in tops)
+        named = any(
+            re.fullmatch(r"data|datasets?", top) and holds_data(repository, top) for top in tops
+        )
         whole = "" in tops and any(name.startswith("data/") for name in image.files.values())
-        if named or whole:
+        if named or (whole and holds_data(repository, "data")):
             what = f"{each.name} {' '.join(sources)} brings the data into the image at {target}"
             what += ": leave it out, a job mounts its channels under /opt/ml/input/data"
-            yield DOCKERFILE, each.line, what
+            yield repository.dockerfile, each.line, what, *([] if repository.is_own else [WARNING])
+
+
+def holds_data(repository: Repository, folder: str) -> bool:
+    """Whether a folder is no package of code that is called so."""
+    return not any(
+        name.startswith(f"{folder}/") and name.endswith((".py", ".R", ".java"))
+        for name in repository.names
+    )
 
 
 def mounted(repository: Repository) -> list[str]:
@@ -78,13 +93,19 @@ def opt_ml_covered(repository: Repository) -> Found:
     for each, target, _ in repository.image.copies:
         if target == "/opt/ml" or any(is_within(target, folder) for folder in folders):
             what = f"{each.name} writes to {target}, which SageMaker keeps for its own mounts"
-            yield DOCKERFILE, each.line, f"{what}: copy the program to /opt/ml/code/"
+            lower = [] if repository.is_own or target != "/opt/ml" else [WARNING]
+            yield (
+                repository.dockerfile,
+                each.line,
+                f"{what}: copy the program to /opt/ml/code/",
+                *lower,
+            )
     for each in own_instructions(repository, "VOLUME"):
         for word in each.words:
             path = absolute(expand(word, repository.image.variables, each.escape))
             if path in ("/opt", "/opt/ml") or any(is_within(path, folder) for folder in folders):
                 what = f"VOLUME {path} lies where SageMaker mounts its folders"
-                yield DOCKERFILE, each.line, f"{what}: remove it"
+                yield repository.dockerfile, each.line, f"{what}: remove it"
 
 
 @rule("error", "C84")
@@ -106,6 +127,7 @@ def base_tag(repository: Repository) -> Found:
         tag = name.rpartition("/")[2].partition(":")[2]
         if image == "scratch" or re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
             continue
+        lower = []
         if "$" in image or not image:
             what = f'the image "{image}" has a variable without a value: give its ARG a default'
         elif digest:
@@ -113,9 +135,10 @@ def base_tag(repository: Repository) -> Found:
         elif tag in ("", "latest"):
             missing = "has no tag, which means latest" if not tag else "has the tag latest"
             what = f"{image} {missing}, another image with time: write a version or a digest"
+            lower = [WARNING]
         else:
             continue
-        yield DOCKERFILE, each.line, what
+        yield repository.dockerfile, each.line, what, *lower
 
 
 @rule("error", "C82")
@@ -135,10 +158,10 @@ def architecture(repository: Repository) -> Found:
         known = root.platform and "$" not in root.platform
         if known and not re.fullmatch(right, root.platform, re.IGNORECASE):
             what = f"the image is made for {root.platform}, which the job's instance can't run"
-            yield DOCKERFILE, root.start.line, f"{what}: write {wanted}"
+            yield repository.dockerfile, root.start.line, f"{what}: write {wanted}"
         if re.search(foreign, root.base):
             what = f"{root.base} is a base for another processor than the job's instance has"
-            yield DOCKERFILE, root.start.line, f"{what}: take the one for {wanted}"
+            yield repository.dockerfile, root.start.line, f"{what}: take the one for {wanted}"
     for number, line in enumerate(repository.texts.get("Makefile", "").splitlines(), 1):
         found = re.match(r"(?:export )?PLATFORM\s*[:?]*=\s*(\S+)", line)
         found = found or re.search(r"^\s*[^#\s].*--platform[= ]([\w/]+)", line)
@@ -152,10 +175,18 @@ SECRET_NAME = re.compile(
     r"PRIVATE_KEY|CREDENTIALS?|AUTH_TOKEN|SESSION_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY|PAT)"
     r"|(?!(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|START)_)(\w+_)?TOKEN"
 )
+
+
 # Each alternative begins with a letter of its own: `re` then finds it ten times faster.
 SECRET_VALUE = re.compile(
     r"A(?<=\bA)(KIA|SIA)[0-9A-Z]{16}\b|g(?<=\bg)h[pousr]_\w{30,}|h(?<=\bh)f_[A-Za-z]{30,}"
     r"|g(?<=\bg)lpat-[\w-]{20}|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@$]{1,99}:[^/\s:@$]{1,99}@"
+)
+# What documents write in the place of a secret.
+PLACEHOLDER = re.compile(
+    r"AKIA\w*EXAMPLE\b"
+    r"|://([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|user(name)?|me|name|x+|\*+|\.+|foo|login|admin|root|postgres)"
+    r":([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|pass(word)?|pwd|token|secret|key|x+|\*+|\.+|bar|changeme)@",
 )
 
 
@@ -168,14 +199,15 @@ def secret(repository: Repository) -> Found:
     for each, name, value in settings(repository):
         if SECRET_NAME.fullmatch(name.upper()) or SECRET_VALUE.search(value):
             what = f"{each.name} {name} can be read by all who have the image"
-            yield DOCKERFILE, each.line, f"{what}: {instead}"
+            lower = [] if repository.is_own or value else [WARNING]
+            yield repository.dockerfile, each.line, f"{what}: {instead}", *lower
     for each in own_instructions(repository, "RUN", "CMD", "ENTRYPOINT", "LABEL"):
         if SECRET_VALUE.search(each.rest):
             what = f"{each.name} holds what looks like a secret"
-            yield DOCKERFILE, each.line, f"{what}: {instead}"
-    for name, text in repository.texts.items():
-        found = SECRET_VALUE.search(text) if name != DOCKERFILE else None
-        if found:
+            yield repository.dockerfile, each.line, f"{what}: {instead}"
+    for name, text in repository.sources():
+        found = next((f for f in SECRET_VALUE.finditer(text) if not PLACEHOLDER.match(f[0])), None)
+        if found and name != repository.dockerfile:
             line = text.count("\n", 0, found.start()) + 1
             yield name, line, f"the file holds what looks like a secret: {instead}"
     for each, _, sources in repository.image.copies if repository.image else ():
@@ -184,7 +216,7 @@ def secret(repository: Repository) -> Found:
                 r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)", source
             ):
                 what = f"{each.name} brings {source} into the image: {instead}"
-                yield DOCKERFILE, each.line, what
+                yield repository.dockerfile, each.line, what
 
 
 @rule("error", "C88")
@@ -202,7 +234,11 @@ def nvidia_driver(repository: Repository) -> Found:
         found = re.search(rf"(?<![\w.-])({packages})", text)
         if found:
             what = f"{each.name} brings {found[0]}, a part of the NVIDIA driver, into the image"
-            yield DOCKERFILE, each.line, f"{what}: leave it out, the driver is the host's"
+            yield (
+                repository.dockerfile,
+                each.line,
+                f"{what}: leave it out, the driver is the host's",
+            )
 
 
 @rule("warning", "C80", "C81")
@@ -212,12 +248,18 @@ def non_root(repository: Repository) -> Found:
     expects root, of hosting in so many words. Where a policy forbids root, start as root, chown
     these folders, and drop the rights in the program."""
     image = repository.image
-    if not image or not image.user:
+    if not image:
+        return
+    if not image.user:
+        user = base_of(image.root.base).user
+        if user:
+            what = f"{image.root.base} runs as {user}, and /opt/ml/model belongs to root"
+            yield repository.dockerfile, image.root.start.line, f"{what}: write USER root behind it"
         return
     user = image.value(image.user).partition(":")[0]
-    if user not in ("", "root", "0") and "$" not in user:
+    if user not in ("", "root", "0") and ("$" not in user or base_of(image.root.base).user):
         what = f"the program runs as {user}, and /opt/ml/model belongs to root"
-        yield DOCKERFILE, image.user.line, f"{what}: remove USER, or write USER root"
+        yield repository.dockerfile, image.user.line, f"{what}: remove USER, or write USER root"
 
 
 @rule("warning", "C82")
@@ -228,10 +270,20 @@ def open_platform(repository: Repository) -> Found:
     image = repository.image
     if not image or image.root.base == "scratch":
         return
-    given = re.search(r"^[^#\n]*--platform", repository.texts.get("Makefile", ""), re.MULTILINE)
+    builds = [text for name, text in repository.texts.items() if is_build(name)]
+    if not repository.is_own and not any(
+        re.search(r"docker (buildx )?build\b", each) for each in builds
+    ):
+        return  # who builds it, and where, is not said here
+    given = any(re.search(r"^[^#\n]*--platform", each, re.MULTILINE) for each in builds)
     platform = image.root.platform or "$TARGETPLATFORM"
     wrong = "BUILDPLATFORM" if given else "(BUILD|TARGET)PLATFORM"
     if re.search(rf"\$\{{?{wrong}", platform):
         what = "the image is made for the machine that builds it, an Apple laptop's being arm64"
         line = image.root.start.line
-        yield DOCKERFILE, line, f"{what}: write FROM --platform=linux/amd64"
+        yield repository.dockerfile, line, f"{what}: write FROM --platform=linux/amd64"
+
+
+def is_build(name: str) -> bool:
+    """Whether a file may hold the command that builds the image."""
+    return name == "Makefile" or name.endswith(".sh")

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Callable, NamedTuple
 
-# File, line, what is wrong and what to write instead.
-Found = Iterator[tuple[str, int, str]]
+# File, line, what is wrong and what to write instead. The rule of an error adds WARNING where it
+# can't know whether the job would fail.
+Found = Iterator[tuple]
+WARNING = "warning"
 
 
 class Finding(NamedTuple):
