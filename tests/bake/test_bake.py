@@ -59,16 +59,24 @@ FILES = {
         tools/check/shell.py
         tools/check/stages.py
         tools/cloud/__init__.py
+        tools/cloud/account.py
         tools/cloud/api_model.json
         tools/cloud/api_model.py
         tools/cloud/aws.py
         tools/cloud/buildspec.yml
+        tools/cloud/codebuild.py
         tools/cloud/deploy.py
         tools/cloud/follow.py
+        tools/cloud/logs.py
         tools/cloud/names.py
+        tools/cloud/problems.py
+        tools/cloud/push.py
+        tools/cloud/questions.py
         tools/cloud/repository.yaml
+        tools/cloud/request.py
         tools/cloud/submit.py
         tools/cloud/team.yaml
+        tools/cloud/upload.py
         tools/contract/__init__.py
         tools/contract/checkpoints.py
         tools/contract/conftest.py
@@ -78,12 +86,22 @@ FILES = {
         tools/contract/pytest.ini
         tools/contract/requirements.txt
         tools/contract/run.py
+        tools/contract/settings.py
         tools/contract/start.py
         tools/contract/trials.py
+        tools/image.py
         tools/job.py
         tools/local/__init__.py
+        tools/local/build.py
+        tools/local/engine.py
+        tools/local/environment.py
+        tools/local/host_program.py
+        tools/local/report.py
         tools/local/run.py
+        tools/local/runners.py
+        tools/repository.py
         tools/ruff.toml
+        tools/terminal.py
         training-job.json
         tuning-job.json
     """,
@@ -243,13 +261,17 @@ def test_programs_are_executable_and_nothing_else_is(repository):
         assert bool(path.stat().st_mode & 0o111) == path.read_bytes().startswith(b"#!"), name
 
 
-def test_make_lists_the_verbs(repository):
+def test_make_lists_the_verbs(repository, language):
     done = subprocess.run(["make"], cwd=repository, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
-    verbs = re.findall(r"^  make (\w+)", done.stdout, re.MULTILINE)
-    here = ["help", "build", "train", "shell", "test", "check", "contract"]
+    verbs = re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE)
+    here = ["build", "train", "shell", "test", "check", "lint", "contract", "clean"]
     there = ["deploy", "push", "submit", "tune", "logs", "stop", "fetch"]
-    assert [verb for verb in verbs if verb != "lock"] == [*here, *there, "clean"]
+    assert [verb for verb in verbs if verb != "lock"] == [*here, *there]
+    assert ("lock" in verbs) == (language == "python")
+    # Each is a goal too, and nothing else is.
+    makefile = (repository / "Makefile").read_text(encoding="utf-8")
+    assert re.findall(r"^(\w+): ", makefile, re.MULTILINE) == ["help", *verbs]
 
 
 # ---- The job -------------------------------------------------------------------------------

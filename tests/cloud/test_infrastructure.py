@@ -611,10 +611,11 @@ SERVICES = (
 )
 
 
-def rights(script):
-    """Return the rights that each command of the aws CLI takes which a script names."""
-    text = (GENERATED / script).read_text(encoding="utf-8")
-    # A shell's words, and a Python call's: ask ecr describe-images; call("ecr", "describe-images".
+def rights(modules):
+    """Return the rights that each command of the aws CLI takes which some modules name."""
+    files = [GENERATED / "tools" / "cloud" / f"{each}.py" for each in modules]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    # A command for the user, and a call's words: ecr describe-images; "ecr", "describe-images".
     pairs = set(re.findall(r"\b([a-z0-9-]+)\"?,? \"?([a-z0-9]+(?:-[a-z0-9]+)+|cp|sync)\b", text))
     found = set()
     session = botocore.session.get_session()
@@ -663,13 +664,17 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
     iam = Iam(stack("repository", region, **LEAST), LEAST)
     user = iam.policies["PushPolicy"] + iam.policies["UserPolicy"]
     wanted = {
-        "build_and_push.sh": {"ecr:DescribeImages", "codebuild:StartBuild", "s3:PutObject"},
-        "tools/cloud/submit.py": {
+        ("push", "codebuild", "account"): {
+            "ecr:DescribeImages",
+            "codebuild:StartBuild",
+            "s3:PutObject",
+        },
+        ("submit", "questions", "upload"): {
             "sagemaker:CreateTrainingJob",
             "iam:GetRole",
             "s3:GetBucketLocation",
         },
-        "tools/cloud/follow.py": {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
+        ("follow", "logs"): {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
     }
     for script, some in wanted.items():
         called = rights(script)
@@ -689,13 +694,14 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
         assert granted(iam.policies["ExecutionRole"], action, resource), action
 
 
-def test_the_repository_is_the_one_that_the_script_makes_where_there_is_no_stack():
-    text = (GENERATED / "build_and_push.sh").read_text(encoding="utf-8")
+def test_the_repository_is_the_one_that_a_push_makes_where_there_is_no_stack(bake):
+    (push,) = load_tools(bake("python"), "cloud.push")
     properties = template("repository")["Resources"]["Repository"]["Properties"]
-    assert f"--image-tag-mutability {properties['ImageTagMutability']} " in text
-    assert "scanOnPush=true" in text
+    made = dict(zip(push.NEW_REPOSITORY[::2], push.NEW_REPOSITORY[1::2], strict=True))
+    assert made["--image-tag-mutability"] == properties["ImageTagMutability"]
+    assert made["--image-scanning-configuration"] == "scanOnPush=true"
     assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}
-    assert "encryptionType=AES256" in text
+    assert made["--encryption-configuration"] == "encryptionType=AES256"
     assert properties["EncryptionConfiguration"]["Fn::If"][2] == {"EncryptionType": "AES256"}
-    (policy,) = re.findall(r"--lifecycle-policy-text \\\n *'(.*?)'", text, re.DOTALL)
-    assert json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"]) == json.loads(policy)
+    policy = json.loads(push.lifecycle_policy())
+    assert json.loads(properties["LifecyclePolicy"]["LifecyclePolicyText"]) == policy

@@ -62,7 +62,7 @@ class Desk:
         pushed = ecr.put_image(repositoryName=self.slug, imageManifest=manifest, imageTag="1a2b3c")
         host = f"{cloud.account}.dkr.ecr.{REGION}.amazonaws.com"
         self.image = f"{host}/{self.slug}@{pushed['image']['imageId']['imageDigest']}"
-        tag = cloud.run(repository, "bash", "build_and_push.sh", "--print-tag").stdout.strip()
+        tag = cloud.run(repository, "python3", "tools", "push", "--print-tag").stdout.strip()
         self.write("pushed-image.json", {"image": self.image, "tag": tag})
         self.make_stack({"BucketName": self.bucket, "ExecutionRoleArn": self.role})
 
@@ -364,7 +364,7 @@ def test_a_tuning_job_is_made_of_the_training_job_c12_c95(make_desk, language):
     desk.edit(
         "training-job.json", lambda request: request.update(Tags=[{"Key": "a", "Value": "b"}])
     )
-    done = desk.submit("--tune")
+    done = desk.script("tune")
     assert done.returncode == 0, done.stderr
     (sent,) = desk.cloud.asked("CreateHyperParameterTuningJob")
     assert sent["HyperParameterTuningJobName"] == done.stdout.strip()
@@ -384,7 +384,7 @@ def test_a_tuning_job_is_made_of_the_training_job_c12_c95(make_desk, language):
 def test_a_tuning_job_is_followed_and_its_best_model_fetched(desk):
     best = desk.make_job()
     desk.put_data()
-    name = desk.submit("--tune").stdout.strip()
+    name = desk.script("tune").stdout.strip()
     job = desk.cloud.backend("sagemaker").hyper_parameter_tuning_jobs[name]
     found = {
         "TrainingJobStatusCounters": {"Completed": 9, "InProgress": 0, "RetryableError": 1},
@@ -500,23 +500,25 @@ def test_without_the_aws_cli(desk, tmp_path):
     script = [sys.executable, "-B", "tools", "submit"]
     done = desk.cloud.run(desk.folder, *script, PATH=str(tmp_path / "nothing"))
     assert done.returncode == 1
-    assert done.stdout.startswith("There is no aws command: install the AWS CLI v2, https://")
+    assert done.stdout.startswith("There is no aws command: install the AWS CLI v2 (https://")
 
 
 def test_without_credentials(desk):
     del desk.cloud.environment["AWS_ACCESS_KEY_ID"]
     del desk.cloud.environment["AWS_SECRET_ACCESS_KEY"]
-    assert desk.refused().startswith("You are not signed in to AWS: run `aws configure sso`")
+    assert desk.refused().startswith("There are no AWS credentials: run `aws configure sso`")
 
 
 def test_with_a_profile_that_is_not_there(desk):
-    assert desk.refused("--profile", "team").startswith("There is no profile team: `aws configure")
+    assert desk.refused("--profile", "team").startswith(
+        "There is no such AWS profile (team): `aws configure"
+    )
 
 
 def test_with_expired_credentials(desk):
     message = "The security token included in the request is expired"
     desk.cloud.fail("GetCallerIdentity", "ExpiredToken", message, 403)
-    assert desk.refused().startswith("Your AWS credentials have expired: sign in again")
+    assert desk.refused().startswith("Your AWS credentials have expired: renew them")
 
 
 def test_without_a_role_or_a_bucket(desk):

@@ -19,9 +19,9 @@ from support import once, unavailable
 def train_local(engine, own_repository):
     """Function: flags of tools train → the finished process."""
 
-    def run(*flags, stdin=""):
+    def run(*flags, stdin="", verb="train"):
         return subprocess.run(
-            [sys.executable, "-B", "tools", "train", *flags],
+            [sys.executable, "-B", "tools", verb, *flags],
             cwd=own_repository,
             env=os.environ | {"CONTAINER_ENGINE": engine},
             input=stdin,
@@ -56,7 +56,7 @@ def test_make_train_shows_log_status_metrics_and_model(own_repository, make):
 @once
 def test_the_container_sees_the_job_that_training_job_json_describes(own_repository, train_local):
     look = "cat /opt/ml/input/config/*.json; ls /opt/ml/input/data; env | grep TRAINING_JOB; pwd"
-    done = train_local("--shell", stdin=look)
+    done = train_local(stdin=look, verb="shell")
     assert done.returncode == 0, done.stderr
     request = json.loads((own_repository / "training-job.json").read_text(encoding="utf-8"))
     assert json.dumps(request["HyperParameters"]) in done.stdout  # C27

@@ -43,7 +43,7 @@ esac
 
 
 class Laptop:
-    """A generated repository and an engine: `train` runs the script and returns what it did."""
+    """A generated repository and an engine: `train` runs the verb and returns what it did."""
 
     def __init__(self, repository, folder):
         self.repository = repository
@@ -149,9 +149,10 @@ def test_a_run_starts_the_image_as_the_service_does(laptop):  # C1, C14, C24, C2
     assert [call[0] for call in laptop.calls] == ["image", "run", "inspect", "rm"]
 
 
-def test_print_shows_that_command_and_does_nothing(laptop):
+def test_print_shows_that_command_whose_folders_are_there(laptop):
     done = laptop.train("--print", "--no-network")
     assert (done.returncode, done.stderr) == (0, "")
+    assert laptop.calls == []
     unquoted = subprocess.run(
         ["sh", "-c", f"printf '%s\\n' {done.stdout}"], capture_output=True, encoding="utf-8"
     )
@@ -159,10 +160,16 @@ def test_print_shows_that_command_and_does_nothing(laptop):
     assert engine == str(laptop.engine)
     call.remove("--network")
     call.remove("none")
-    assert_started_as_a_job(
-        call, laptop, laptop.repository / "runs" / call[2].rpartition("-algo-1")[0]
+    assert_started_as_a_job(call, laptop, laptop.job)
+    assert all(Path(source).is_dir() for source, _ in mounts(call).values())
+    # What is printed runs as it stands.
+    done = subprocess.run(
+        ["sh", "-c", done.stdout],
+        env=laptop.environment | {"RUN": "echo trained"},
+        capture_output=True,
+        encoding="utf-8",
     )
-    assert laptop.calls == [] and not (laptop.repository / "runs").exists()
+    assert done.stdout == "trained\n"
 
 
 def test_no_network_is_passed_on(laptop):
@@ -392,8 +399,10 @@ def test_several_hosts_share_a_network_and_the_checkpoints_alone(laptop):  # C66
 
 def test_the_hosts_are_sorted_as_text(laptop):  # C35
     done = laptop.train("--hosts", "11", "--print")
-    made, *runs = done.stdout.splitlines()
-    assert " network create " in made
+    made, *runs, wait, removed = done.stdout.splitlines()
+    assert " network create " in made and wait == "wait"
+    assert removed.endswith(f" network rm {made.split()[-1]}")
+    assert all(line.endswith(" train &") for line in runs)
     names = [re.search(r"--network-alias (\S+)", line)[1] for line in runs]
     assert names[:4] == ["algo-1", "algo-10", "algo-11", "algo-2"] and len(names) == 11
     assert laptop.calls == []
@@ -648,7 +657,6 @@ def test_a_channel_without_its_folder(laptop, options):
         ["--hosts", "0"],
         ["--hosts", "two"],
         ["--hosts", "2", "--no-container"],
-        ["--hosts", "2", "--shell"],
         ["--kill-host", "algo-2:5"],
         ["--hosts", "2", "--kill-host", "algo-2"],
         ["--hosts", "2", "--kill-host", "algo-2:5", "--stop-after", "5"],

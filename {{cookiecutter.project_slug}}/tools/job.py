@@ -1,21 +1,23 @@
 """The job of training-job.json, and the trees of /opt/ml that its hosts find at their start.
 
 Clause numbers (C1, ...) are those of docs/contract.md of the template that made this repository.
-Needs Python 3.9.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from image import image_of_job
+from repository import REPOSITORY, RUNS, read_json
+from terminal import UserError
 
+# Between SIGTERM and SIGKILL the service waits this long, in seconds (C5).
+GRACE = 120
 # Kinds of those members of the request that are no plain text.
 KINDS = {
     "AlgorithmSpecification": dict,
@@ -27,10 +29,6 @@ KINDS = {
     "ResourceConfig": dict,
     "StoppingCondition": dict,
 }
-
-
-class LocalRunError(Exception):
-    """What the user can mend, in one sentence."""
 
 
 @dataclass
@@ -69,6 +67,7 @@ class Job:
 
     @property
     def channels(self) -> list[dict]:
+        """The channels of the request."""
         return self.request.get("InputDataConfig", [])
 
     @property
@@ -81,13 +80,12 @@ class Job:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that the platform sets (C74), and the request's own (C75)."""
-        image = self.request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
-        region = re.search(r"\.ecr\.([a-z0-9-]+)\.", image)
+        region = image_of_job(self.request).region
         _, partition, _, _, account, *_ = (self.request.get("RoleArn", "") + ":::::").split(":")
         return {
             "TRAINING_JOB_NAME": self.name,
             # The service writes the name in lower case here.
-            "TRAINING_JOB_ARN": f"arn:{partition}:sagemaker:{region[1] if region else ''}:{account}"
+            "TRAINING_JOB_ARN": f"arn:{partition}:sagemaker:{region}:{account}"
             f":training-job/{self.name.lower()}",
             **self.request.get("Environment", {}),
         }
@@ -95,36 +93,38 @@ class Job:
 
 def read_request(path: Path) -> dict:
     """Return the CreateTrainingJob request that the file holds."""
-    try:
-        request = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LocalRunError(f"{path.name} can't be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise LocalRunError(f"{path.name} is not valid JSON: {error}.") from error
+    request = read_json(path)
     if not isinstance(request, dict):
-        raise LocalRunError(f"{path.name} must be one JSON object, a CreateTrainingJob request.")
+        raise UserError(f"{path.name} must be one JSON object, a CreateTrainingJob request.")
     for key, kind in KINDS.items():
         if not isinstance(request.get(key, kind()), kind):
             name = "a list" if kind is list else "an object"
-            raise LocalRunError(f"{path.name}: {key} must be {name}.")
+            raise UserError(f"{path.name}: {key} must be {name}.")
     for key in ("HyperParameters", "Environment"):
         for name, value in request.get(key, {}).items():
             if not isinstance(value, str):
                 text = json.dumps(json.dumps(value))
-                raise LocalRunError(f'{path.name}: {key} "{name}" must be text: {text}.')
+                raise UserError(f'{path.name}: {key} "{name}" must be text: {text}.')
     return request
 
 
-def new_job(request: dict, runs: Path, size: int = 1) -> Job:
-    """Return a job with a name that no other run has, and make its folder."""
+def new_job(request: dict, size: int = 1) -> Job:
+    """Return a job with a name that no other run has, its trees made under runs/."""
     while True:
         name = job_name(request)
         try:
-            (runs / name).mkdir(parents=True)
+            (RUNS / name).mkdir(parents=True)
         except FileExistsError:
             time.sleep(0.1)
             continue
-        return Job(request, name, runs / name, size)
+        break
+    job = Job(request, name, RUNS / name, size)
+    try:
+        write_tree(job)
+    except BaseException:
+        shutil.rmtree(job.folder)
+        raise
+    return job
 
 
 def job_name(request: dict) -> str:
@@ -137,21 +137,12 @@ def host_names(size: int) -> list[str]:
     return sorted(f"algo-{number}" for number in range(1, size + 1))
 
 
-def default_image(request: dict) -> str:
-    """Return the name of the image that `make build` makes."""
-    image = request.get("AlgorithmSpecification", {}).get("TrainingImage", "")
-    name = re.split(r"[:@]", image.rpartition("/")[2])[0]
-    if not name:
-        raise LocalRunError("training-job.json names no TrainingImage: give one by --image.")
-    return f"{name}:local"
-
-
 def data_folder(channel: dict) -> Path:
     """Return the folder of the repository that stands for the channel's place in S3."""
     name = channel.get("ChannelName", "")
     folder = REPOSITORY / "data" / name
     if not name or not folder.is_dir():
-        raise LocalRunError(
+        raise UserError(
             f'Channel "{name}" of training-job.json needs its files in data/{name}: '
             "make that folder, or take the channel out."
         )

@@ -1,18 +1,23 @@
-"""The aws CLI, for the scripts beside this file: JSON in, JSON out, errors as sentences.
+"""The aws CLI v2: JSON in, JSON out, errors as sentences.
 
-Whatever signs the CLI in works here too: profiles, SSO, roles, MFA. Needs Python 3.9 and the aws
-CLI v2.
+Whatever signs the CLI in works here too: profiles, SSO, roles, MFA.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
-import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from terminal import UserError, note, say
 
 INSTALL = "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
 REFUSED = re.compile(r"AccessDenied|Unauthorized|not authorized|^403$")
@@ -22,24 +27,25 @@ SENTENCES = (
     (
         r"Unable to locate credentials|Partial credentials",
         "NoCredentials",
-        "You are not signed in to AWS: run `aws configure sso` or `aws configure` once, or choose "
-        "a profile by AWS_PROFILE.",
+        "There are no AWS credentials: run `aws configure sso` or `aws configure` once, or choose "
+        "a profile by AWS_PROFILE or --profile.",
     ),
     (
         r"config profile \((.*?)\) could not be found",
         "NoProfile",
-        "There is no profile {1}: `aws configure list-profiles` shows those that there are.",
+        "There is no such AWS profile ({1}): `aws configure list-profiles` shows those there are.",
     ),
     (
         r"ExpiredToken|RequestExpired|[Tt]oken (.* )?(has|is) expired|SSO (session|[Tt]oken)",
         "ExpiredToken",
-        "Your AWS credentials have expired: sign in again, with `aws sso login` where you use SSO.",
+        "Your AWS credentials have expired: renew them, with `aws sso login` where you use SSO.",
     ),
     (
         r"InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId|Signature|AuthFailure",
         "InvalidCredentials",
-        "AWS does not know your credentials in {region} (`aws sts get-caller-identity`): a wrong "
-        "clock and a region that the account has not enabled look the same.",
+        "AWS does not know your credentials in the region {region} "
+        "(`aws sts get-caller-identity`): a wrong clock and a region that the "
+        "account has not enabled look the same.",
     ),
     (
         r"SSL validation failed",
@@ -48,10 +54,15 @@ SENTENCES = (
         "of its certificate.",
     ),
     (
+        r"match a supported format|Invalid endpoint",
+        "NoRegion",
+        'AWS can\'t be reached in the region "{region}": there is no region of that name.',
+    ),
+    (
         r"Could not connect|[Cc]onnect(ion)? (timeout|was closed)|[Rr]ead timeout|connect to proxy",
         "Unreachable",
-        "AWS can't be reached in {region}: is there such a region, and is the network up "
-        "(HTTPS_PROXY, behind a proxy)?",
+        'AWS can\'t be reached in the region "{region}": check its name, then your network and '
+        "proxy (HTTPS_PROXY).",
     ),
     (
         r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|ServiceUnavailable|InternalError",
@@ -61,13 +72,16 @@ SENTENCES = (
 )
 
 
-class AwsError(Exception):
+class AwsError(UserError):
     """A sentence with the next step; `code` is AWS's word for what went wrong, or ours."""
 
-    def __init__(self, sentence: str, code: str = "", message: str = "") -> None:
+    def __init__(
+        self, sentence: str, code: str = "", message: str = "", explained: bool = True
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.message = message  # AWS's own words
+        self.explained = explained  # whether the sentence says more than they do
 
     @property
     def refused(self) -> bool:
@@ -75,20 +89,39 @@ class AwsError(Exception):
         return bool(REFUSED.search(self.code))
 
 
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Let an error of the block name what failed, where AWS's own words are all that is known."""
+    try:
+        yield
+    except AwsError as error:
+        words = shorten(error.message)
+        if error.refused:
+            sentence = f"You may not {what} ({words}): ask for that right, or name another role "
+            sentence += "(--role-arn) or profile (--profile)."
+        elif not error.explained:
+            sentence = f"AWS could not {what} ({words}): mend that, then run this again."
+        else:
+            raise
+        raise AwsError(sentence, error.code, error.message) from error
+
+
 @dataclass
 class Aws:
-    """The aws CLI in one region, as one profile."""
+    """The aws CLI in one region, as one profile or with the credentials of a role."""
 
     region: str
     profile: str | None = None
+    credentials: dict[str, str] = field(default_factory=dict)  # variables of the environment
+    dry_run: bool = False  # print the commands, and run none that changes something
 
     def call(self, service: str, operation: str, request: dict | None = None, *flags: str) -> dict:
         """Return the response of an operation; raise AwsError."""
         # A file, since the CLI reads it twice, and an argument may be too long for the system.
-        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-            json.dump(request or {}, file)
-            file.flush()
-            given = ["--cli-input-json", f"file://{file.name}"]
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "request.json")
+            file.write_text(json.dumps(request or {}), encoding="utf-8")
+            given = ["--cli-input-json", f"file://{file}"]
             output = self.run(service, operation, *given, *flags)
         return json.loads(output) if output.strip() else {}
 
@@ -102,27 +135,48 @@ class Aws:
             note(f"Not checked: {what}, since you may not call {service} {operation}.")
             return None
 
+    def command(self, *words: str) -> list[str]:
+        """Return the CLI's command with these words, as one would type it."""
+        profile = ["--profile", self.profile] if self.profile else []
+        return ["aws", "--region", self.region, *profile, *words]
+
     def run(self, *words: str) -> str:
         """Run the CLI with these words and return what it printed; raise AwsError."""
-        command = ["aws", *words, "--region", self.region, "--output", "json"]
-        if self.profile:
-            command += ["--profile", self.profile]
+        self.show(*words)
         # A pager or a prompt would wait for someone who is not there.
         environment = {**os.environ, "AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off"}
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                env=environment,
-            )
-        except OSError as error:
-            raise AwsError(f"There is no aws command: install the AWS CLI v2, {INSTALL}") from error
+        if self.credentials:
+            environment.pop("AWS_PROFILE", None)
+        require_cli()
+        done = subprocess.run(
+            [*self.command(*words), "--output", "json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**environment, **self.credentials},
+        )
         if done.returncode != 0:
             raise error_of(done.stderr, self.region)
         return done.stdout
+
+    def change(self, *words: str) -> None:
+        """Run what changes something, unless this is a dry run: then print it."""
+        if self.dry_run:
+            self.show(*words)
+        else:
+            self.run(*words)
+
+    def show(self, *words: str) -> None:
+        """Print a command in a dry run."""
+        if self.dry_run:
+            say(f"+ {shlex.join(self.command(*words))}")
+
+
+def require_cli() -> None:
+    """Raise AwsError where the aws command is missing."""
+    if not shutil.which("aws"):
+        raise AwsError(f"There is no aws command: install the AWS CLI v2 ({INSTALL}).")
 
 
 def error_of(stderr: str, region: str) -> AwsError:
@@ -143,14 +197,9 @@ def error_of(stderr: str, region: str) -> AwsError:
         message = message.partition(": ")[2]
         return AwsError(f"The request is wrong: {shorten(message)}", "ParamValidation", message)
     begin = f"{operation} failed ({code}): " if found else "The aws CLI failed: "
-    return AwsError(begin + shorten(message), code, message)
+    return AwsError(begin + shorten(message), code, message, explained=False)
 
 
 def shorten(text: str) -> str:
     """Return the beginning of what may be very long, such as a list of all instance types."""
     return text if len(text) <= 600 else f"{text[:600]} …"
-
-
-def note(line: str) -> None:
-    """Tell the user something that is not the command's result."""
-    print(line, file=sys.stderr, flush=True)

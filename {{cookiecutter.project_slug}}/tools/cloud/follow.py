@@ -1,87 +1,136 @@
-"""Follow, stop or fetch the training or tuning job that was submitted last from here.
-
-    python3 tools logs|stop|fetch [JOB] [--region R] [--profile P]
-
-logs shows status and log to the end of the job (Ctrl-C leaves, and the job goes on), stop stops
-it, fetch downloads and unpacks what it has trained, into runs/JOB/model. Clause numbers (C1, ...)
-are those of docs/contract.md of the template that made this repository.
-
-Needs Python 3.9 and the aws CLI v2. Exit code: 0 for a job that completed, 1 for one that did not
-and for what fails, 2 for usage, 130 for Ctrl-C.
-"""
+"""The verbs logs, stop and fetch: the training or tuning job that was submitted last from here."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
-import sys
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from cloud.aws import Aws, AwsError, note
-from job import REPOSITORY
-from local.run import relative, say
+from cloud.aws import Aws, AwsError
+from cloud.logs import Stream
+from repository import RUNS, SUBMITTED_JOB, relative
+from terminal import UserError, note, parser_of, say
 
-# The job that was submitted last: name, region, whether it is a tuning job.
-LAST_JOB = REPOSITORY / "runs" / "submitted-job.json"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = ("Completed", "Failed", "Stopped")
 # Between two looks at a job, in seconds.
 PAUSE = 5
 
 
-# ---- Following -----------------------------------------------------------------------------
+# ---- The verbs -----------------------------------------------------------------------------
 
 
-class Logs:
-    """The log of a training job: a stream for each host (C93)."""
+def logs(arguments: Sequence[str]) -> int:
+    """Show status and log to the end of the job; Ctrl-C leaves, and the job goes on.
 
-    def __init__(self, aws: Aws, job: str) -> None:
-        self.aws = aws
-        self.job = job
-        self.positions: dict[str, str] = {}  # stream → token of what comes next
-        self.refused = False
+    Exit code: 0 for a job that completed, 1 for one that did not.
+    """
+    return follow(*find("logs", logs, arguments))
 
-    def show(self) -> None:
-        """Print what is new."""
-        if self.refused:
-            return
+
+def stop(arguments: Sequence[str]) -> int:
+    """Stop the job; the model is saved."""
+    aws, name, tuning = find("stop", stop, arguments)
+    job = describe(aws, name, tuning)
+    if job["Status"] != "InProgress":
+        say(f"{name} is {job['Status']} already.")
+        return 0
+    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
+    operation = "stop-hyper-parameter-tuning-job" if tuning else "stop-training-job"
+    aws.call("sagemaker", operation, {f"{kind}Name": name})
+    # C5
+    say(f"Stopping {name}: the program has 120 s to save its model. `make logs` follows it.")
+    return 0
+
+
+def fetch(arguments: Sequence[str]) -> int:
+    """Download and unpack the model of the job, or of a tuning job's best one.
+
+    It goes into runs/JOB/model.
+    """
+    aws, name, tuning = find("fetch", fetch, arguments)
+    job = describe(aws, name, tuning)
+    if tuning:
+        best = job.get("BestTrainingJob")
+        if not best:
+            raise UserError(f"{name} is {job['Status']} and has no best training job yet.")
+        job = describe(aws, best["TrainingJobName"], tuning=False)
+    uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+    if job["Status"] not in ("Completed", "Stopped") or not uri:
+        raise UserError(f"{job['Name']} is {job['Status']} and has no model: see `make logs`.")
+    folder = RUNS / job["Name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / "model.new"
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        if uri.endswith(".tar.gz"):
+            aws.run("s3", "cp", uri, str(folder / "model.tar.gz"), "--only-show-errors")
+            unpack(folder / "model.tar.gz", new)
+        else:  # OutputDataConfig has the CompressionType NONE
+            aws.run("s3", "cp", uri, str(new), "--recursive", "--only-show-errors")
+    except AwsError as error:
+        if error.code == "404":
+            raise UserError(f"{job['Name']} left no model, or it was removed: {uri}.") from error
+        raise
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    new.rename(folder / "model")
+    say(f"Model: {relative(folder / 'model')}")
+    return 0
+
+
+# ---- Which job -----------------------------------------------------------------------------
+
+
+def find(verb: str, function: object, arguments: Sequence[str]) -> tuple[Aws, str, bool]:
+    """Return the CLI, the name of the job and whether it is a tuning job."""
+    parser = parser_of(verb, function.__doc__)
+    parser.add_argument("job", nargs="?", help="another job than the one submitted last from here")
+    parser.add_argument("--region", help="where it runs (default: where the last one does)")
+    parser.add_argument("--profile", help="of the aws CLI (default: AWS_PROFILE)")
+    options = parser.parse_args(arguments)
+    name = options.job
+    last = last_job() if not (name and options.region) else {}
+    aws = Aws(options.region or last["region"], options.profile)
+    if name in (None, last.get("job")):
+        return aws, last["job"], last["tuning"]
+    for tuning in (False, True):
         try:
-            for stream in self.streams():
-                self.show_stream(stream)
+            describe(aws, name, tuning)
         except AwsError as error:
-            if not error.refused:
+            # The service calls a job that it does not know by either word.
+            if error.code not in ("ValidationException", "ResourceNotFound"):
                 raise
-            self.refused = True
-            note(f"No log, only the status: {error}")
+        else:
+            return aws, name, tuning
+    raise UserError(
+        f"There is no job {name} in {aws.region}: see `aws sagemaker list-training-jobs`."
+    )
 
-    def streams(self) -> list[str]:
-        request = {"logGroupName": LOG_GROUP, "logStreamNamePrefix": f"{self.job}/"}
-        try:
-            found = self.aws.call("logs", "describe-log-streams", request)["logStreams"]
-        except AwsError as error:
-            if error.code == "ResourceNotFoundException":
-                return []  # there is no log yet
-            raise
-        return sorted(stream["logStreamName"] for stream in found)
 
-    def show_stream(self, stream: str) -> None:
-        request = {"logGroupName": LOG_GROUP, "logStreamName": stream, "startFromHead": True}
-        # "JOB/algo-1-1700000000": whose line it is matters with more than one host.
-        host = re.sub(r"-\d+$", "", stream.rpartition("/")[2])
-        while True:
-            if stream in self.positions:
-                request["nextToken"] = self.positions[stream]
-            page = self.aws.call("logs", "get-log-events", request)
-            for event in page["events"]:
-                say(event["message"] if host == "algo-1" else f"[{host}] {event['message']}")
-            ended = page["nextForwardToken"] == self.positions.get(stream)
-            self.positions[stream] = page["nextForwardToken"]
-            if ended:
-                return
+def last_job() -> dict:
+    """Return what `submit` has written of the job that was submitted last."""
+    try:
+        return json.loads(SUBMITTED_JOB.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "No job was submitted from here (there is no runs/submitted-job.json): "
+            'name one, as in make logs ARGS="JOB --region REGION".'
+        ) from error
+
+
+def describe(aws: Aws, name: str, tuning: bool) -> dict:
+    """Return the description of a job, with its status as "Status" for both kinds."""
+    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
+    operation = "describe-hyper-parameter-tuning-job" if tuning else "describe-training-job"
+    job = aws.call("sagemaker", operation, {f"{kind}Name": name})
+    return {**job, "Name": name, "Status": job[f"{kind}Status"]}
+
+
+# ---- Following -----------------------------------------------------------------------------
 
 
 def follow(aws: Aws, name: str, tuning: bool) -> int:
@@ -119,12 +168,44 @@ def follow_to_end(aws: Aws, name: str, tuning: bool) -> int:
         time.sleep(PAUSE)
 
 
-def describe(aws: Aws, name: str, tuning: bool) -> dict:
-    """Return the description of a job, with its status as "Status" for both kinds."""
-    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
-    operation = "describe-hyper-parameter-tuning-job" if tuning else "describe-training-job"
-    job = aws.call("sagemaker", operation, {f"{kind}Name": name})
-    return {**job, "Name": name, "Status": job[f"{kind}Status"]}
+class Logs:
+    """The log of a training job: a stream for each host (C93)."""
+
+    def __init__(self, aws: Aws, job: str) -> None:
+        self.aws = aws
+        self.job = job
+        self.known: dict[str, Stream] = {}
+        self.refused = False
+
+    def show(self) -> None:
+        """Print what is new."""
+        if self.refused:
+            return
+        try:
+            for stream in self.streams():
+                self.show_stream(stream)
+        except AwsError as error:
+            if not error.refused:
+                raise
+            self.refused = True
+            note(f"No log, only the status: {error}")
+
+    def streams(self) -> list[str]:
+        request = {"logGroupName": LOG_GROUP, "logStreamNamePrefix": f"{self.job}/"}
+        try:
+            found = self.aws.call("logs", "describe-log-streams", request)["logStreams"]
+        except AwsError as error:
+            if error.code == "ResourceNotFoundException":
+                return []  # there is no log yet
+            raise
+        return sorted(stream["logStreamName"] for stream in found)
+
+    def show_stream(self, name: str) -> None:
+        # "JOB/algo-1-1700000000": whose line it is matters with more than one host.
+        host = re.sub(r"-\d+$", "", name.rpartition("/")[2])
+        stream = self.known.setdefault(name, Stream(self.aws, LOG_GROUP, name))
+        for line in stream.new_lines():
+            say(line if host == "algo-1" else f"[{host}] {line}")
 
 
 def progress(job: dict) -> str:
@@ -162,52 +243,7 @@ def report(job: dict) -> int:
     return 0 if job["Status"] == "Completed" else 1
 
 
-# ---- Stopping and fetching -----------------------------------------------------------------
-
-
-def stop(aws: Aws, name: str, tuning: bool) -> int:
-    """Ask the service to stop a job that runs."""
-    job = describe(aws, name, tuning)
-    if job["Status"] != "InProgress":
-        say(f"{name} is {job['Status']} already.")
-        return 0
-    kind = "HyperParameterTuningJob" if tuning else "TrainingJob"
-    operation = "stop-hyper-parameter-tuning-job" if tuning else "stop-training-job"
-    aws.call("sagemaker", operation, {f"{kind}Name": name})
-    # C5
-    say(f"Stopping {name}: the program has 120 s to save its model. `make logs` follows it.")
-    return 0
-
-
-def fetch_model(aws: Aws, name: str, tuning: bool) -> int:
-    """Download the model of a job, or of a tuning job's best one, and unpack it."""
-    job = describe(aws, name, tuning)
-    if tuning:
-        best = job.get("BestTrainingJob")
-        if not best:
-            raise AwsError(f"{name} is {job['Status']} and has no best training job yet.")
-        job = describe(aws, best["TrainingJobName"], tuning=False)
-    uri = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
-    if job["Status"] not in ("Completed", "Stopped") or not uri:
-        raise AwsError(f"{job['Name']} is {job['Status']} and has no model: see `make logs`.")
-    folder = REPOSITORY / "runs" / job["Name"]
-    folder.mkdir(parents=True, exist_ok=True)
-    new = folder / "model.new"
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        if uri.endswith(".tar.gz"):
-            aws.run("s3", "cp", uri, str(folder / "model.tar.gz"), "--only-show-errors")
-            unpack(folder / "model.tar.gz", new)
-        else:  # OutputDataConfig has the CompressionType NONE
-            aws.run("s3", "cp", uri, str(new), "--recursive", "--only-show-errors")
-    except AwsError as error:
-        if error.code == "404":
-            raise AwsError(f"{job['Name']} left no model, or it was removed: {uri}.") from error
-        raise
-    shutil.rmtree(folder / "model", ignore_errors=True)
-    new.rename(folder / "model")
-    say(f"Model: {relative(folder / 'model')}")
-    return 0
+# ---- The model -----------------------------------------------------------------------------
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -217,64 +253,7 @@ def unpack(archive: Path, folder: Path) -> None:
             target = (folder / member.name).resolve()
             inside = target == folder or folder in target.parents
             if not (inside and (member.isfile() or member.isdir())):
-                raise AwsError(f"{relative(archive)} holds {member.name}, which is not unpacked.")
+                raise UserError(f"{relative(archive)} holds {member.name}, which is not unpacked.")
             # Its owner and mode are those of the container.
             member.mode = 0o755 if member.isdir() else 0o644
             tar.extract(member, folder, set_attrs=False)
-
-
-# ---- The command ---------------------------------------------------------------------------
-
-
-def last_job() -> dict:
-    """Return what submit.py has written of the job that was submitted last."""
-    try:
-        return json.loads(LAST_JOB.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AwsError(
-            "No job was submitted from here (there is no runs/submitted-job.json): "
-            'name one, as in make logs ARGS="JOB --region REGION".'
-        ) from error
-
-
-def find(name: str | None, region: str | None, profile: str | None) -> tuple[Aws, str, bool]:
-    """Return the CLI, the name of the job and whether it is a tuning job."""
-    last = last_job() if not (name and region) else {}
-    aws = Aws(region or last["region"], profile)
-    if name in (None, last.get("job")):
-        return aws, last["job"], last["tuning"]
-    for tuning in (False, True):
-        try:
-            describe(aws, name, tuning)
-        except AwsError as error:
-            # The service calls a job that it does not know by either word.
-            if error.code not in ("ValidationException", "ResourceNotFound"):
-                raise
-        else:
-            return aws, name, tuning
-    raise AwsError(
-        f"There is no job {name} in {aws.region}: see `aws sagemaker list-training-jobs`."
-    )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Do what the first word says and return the exit code of the command."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
-    verbs = {"logs": follow, "stop": stop, "fetch": fetch_model}
-    parser = argparse.ArgumentParser(
-        description="Follow, stop or fetch the job that was submitted last from here.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("verb", choices=verbs)
-    parser.add_argument("job", nargs="?", help="another job than the last one")
-    parser.add_argument("--region", help="where it runs (default: where the last one does)")
-    parser.add_argument("--profile", help="of the aws CLI (default: AWS_PROFILE)")
-    options = parser.parse_args(arguments)
-    try:
-        return verbs[options.verb](*find(options.job, options.region, options.profile))
-    except AwsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130

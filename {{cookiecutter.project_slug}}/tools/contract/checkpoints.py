@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from contract.trials import LIMIT, SETTINGS, Job, hyperparameters, must
-from local import run as train_local
+from contract.trials import LIMIT, SETTINGS, Trial, hyperparameters, must
+from local.engine import find_engine
+from local.runners import network_of
 
 MARKERS = (".sagemaker-ignore", ".sagemaker-uploading", ".sagemaker-uploaded")
 WANTED = SETTINGS.getint("checkpoints", "before_kill")
@@ -31,13 +32,13 @@ def whole_files(folder):
 class Killed:
     """A long run that was killed once it had some checkpoints."""
 
-    def __init__(self, job):
-        job.configure("hyperparameters", hyperparameters("long"))
+    def __init__(self, trial):
+        trial.configure("hyperparameters", hyperparameters("long"))
         self.seen = {}
         self.rewritten = set()
-        run = job.start()
+        run = trial.start()
         while run.code is None and len(self.seen) < WANTED:
-            for name, state in whole_files(job.checkpoints).items():
+            for name, state in whole_files(trial.checkpoints).items():
                 before = self.seen.setdefault(name, state)
                 if before != state and before[0] == state[0]:
                     self.rewritten.add(name)
@@ -45,13 +46,13 @@ class Killed:
             time.sleep(0.005)
         self.run = run.end(kill=True)
 
-    def copy_checkpoints(self, job):
+    def copy_checkpoints(self, trial):
         """Give another job the checkpoints, as the service restores them; return their paths."""
         if not self.seen:
             pytest.skip("There are no checkpoints: see test_c64_checkpoints_are_kept.")
-        shutil.copytree(self.run.job.checkpoints, job.checkpoints, dirs_exist_ok=True)
-        job.configure("hyperparameters", hyperparameters("long"))
-        return sorted(job.checkpoints / name for name in whole_files(job.checkpoints))
+        shutil.copytree(self.run.trial.checkpoints, trial.checkpoints, dirs_exist_ok=True)
+        trial.configure("hyperparameters", hyperparameters("long"))
+        return sorted(trial.checkpoints / name for name in whole_files(trial.checkpoints))
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,9 @@ def killed(image, tmp_path_factory):
     """A run that was killed after its first checkpoints, without notice."""
     if WANTED == 0:
         pytest.skip("contract.ini says that no checkpoints are kept while it trains.")
-    job = Job(image, tmp_path_factory.mktemp("killed"))
-    yield Killed(job)
-    job.close()
+    trial = Trial(image, tmp_path_factory.mktemp("killed"))
+    yield Killed(trial)
+    trial.close()
 
 
 def test_c64_checkpoints_are_kept(killed):
@@ -75,10 +76,10 @@ def test_c64_checkpoints_are_kept(killed):
     )
 
 
-def test_c64_without_the_folder_it_trains_too(job):
+def test_c64_without_the_folder_it_trains_too(trial):
     """C64: the folder exists only with a CheckpointConfig."""
-    job.request.pop("CheckpointConfig", None)
-    run = job.run()
+    trial.job.request.pop("CheckpointConfig", None)
+    run = trial.run()
     must(
         run.completed,
         "Without /opt/ml/checkpoints it fails: so does each job that has no CheckpointConfig.",
@@ -86,12 +87,12 @@ def test_c64_without_the_folder_it_trains_too(job):
     )
 
 
-def test_c64_c65_a_damaged_checkpoint_is_passed_over(killed, job):
+def test_c64_c65_a_damaged_checkpoint_is_passed_over(killed, trial):
     """C64, C65: the newest may be cut off, and files of others may lie beside it."""
-    newest = max(killed.copy_checkpoints(job), key=lambda path: path.stat().st_mtime_ns)
+    newest = max(killed.copy_checkpoints(trial), key=lambda path: path.stat().st_mtime_ns)
     newest.write_bytes(newest.read_bytes()[:7])
-    (job.checkpoints / "notes.txt").write_text("not a checkpoint\n")
-    run = job.start()
+    (trial.checkpoints / "notes.txt").write_text("not a checkpoint\n")
+    run = trial.start()
     must(
         run.trains(),
         "One damaged or foreign file in /opt/ml/checkpoints ends the training: the job can never "
@@ -111,12 +112,12 @@ def test_c65_checkpoints_are_written_aside(killed):
     )
 
 
-def test_c65_the_uploaders_marks_are_no_checkpoints(killed, job):
+def test_c65_the_uploaders_marks_are_no_checkpoints(killed, trial):
     """C65: the service puts NAME.sagemaker-uploading and NAME.sagemaker-uploaded beside a file."""
-    for path in killed.copy_checkpoints(job):
+    for path in killed.copy_checkpoints(trial):
         for marker in MARKERS:
             path.with_name(path.name + marker).write_bytes(path.read_bytes()[:7])
-    run = job.start()
+    run = trial.start()
     must(
         run.resumes(),
         "A mark of SageMaker's uploader is taken for a checkpoint: the restarted job fails, or "
@@ -125,10 +126,10 @@ def test_c65_the_uploaders_marks_are_no_checkpoints(killed, job):
     )
 
 
-def test_c67_c68_a_fresh_container_resumes(killed, job):
+def test_c67_c68_a_fresh_container_resumes(killed, trial):
     """C67, C68: a spot interruption comes without notice, and leaves nothing but checkpoints."""
-    killed.copy_checkpoints(job)
-    run = job.start()
+    killed.copy_checkpoints(trial)
+    run = trial.start()
     must(
         run.resumes(),
         "The restarted container does not resume from the checkpoints: no line of its log matches "
@@ -143,17 +144,17 @@ def test_c67_c68_a_fresh_container_resumes(killed, job):
 @pytest.fixture(scope="module")
 def hosts(image, tmp_path_factory):
     """The runs of both hosts of a job; each has folders of its own, to see who writes what."""
-    job = Job(image, tmp_path_factory.mktemp("hosts"), size=2)
-    folders = [job.folder / f"checkpoints-{rank}" for rank in range(2)]
-    with train_local.network_of(job, train_local.find_engine(), isolated=False) as network:
+    trial = Trial(image, tmp_path_factory.mktemp("hosts"), size=2)
+    folders = [trial.job.folder / f"checkpoints-{rank}" for rank in range(2)]
+    with network_of(trial.job, find_engine(), isolated=False) as network:
         for rank in range(2):
             folders[rank].mkdir()
-            if job.checkpoint_path:
-                job.mount(folders[rank], job.checkpoint_path)
-            job.start(network=network, rank=rank)
-        runs = [run.end() for run in job.runs]
+            if trial.job.checkpoint_path:
+                trial.mount(folders[rank], trial.job.checkpoint_path)
+            trial.start(network=network, rank=rank)
+        runs = [run.end() for run in trial.runs]
     yield runs, [whole_files(folder) for folder in folders]
-    job.close()
+    trial.close()
 
 
 def test_c61_hosts_do_not_overwrite_each_others_model(hosts):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from contract.trials import inspect, must
-from local import run as train_local
+from contract.trials import must
+from local.engine import call, find_engine
 
 SECRET = re.compile(
     r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)\s*=\s*\S|\bAKIA[0-9A-Z]{16}\b"
@@ -19,7 +19,7 @@ def found(image):
     by_name = [word for name in names for word in ("-o", "-name", name)]
     command = ["run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "find", image]
     command += ["/", "-xdev", "!", "-type", "d", "(", "-path", "/opt/ml/*", *by_name, ")"]
-    done = train_local.call(train_local.find_engine(), *command)
+    done = call(find_engine(), *command)
     must(
         done.stdout or done.returncode == 0, f"The image has no `find` to look with: {done.stderr}"
     )
@@ -36,12 +36,10 @@ def test_c24_opt_ml_is_left_to_the_service(found):
     )
 
 
-def test_c78_there_are_no_credentials_in_the_image(image, found):
+def test_c78_there_are_no_credentials_in_the_image(image, config, found):
     """C78: the service gives the program its role's credentials, by a local address."""
-    history = train_local.call(
-        train_local.find_engine(), "history", "--no-trunc", "--format", "{{.CreatedBy}}", image
-    )
-    text = "\n".join([*(inspect(image)["Config"].get("Env") or []), history.stdout])
+    history = call(find_engine(), "history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+    text = "\n".join([*(config.get("Env") or []), history.stdout])
     files = [path for path in found if path.endswith(".aws/credentials")]
     must(
         not SECRET.search(text) and not files,
@@ -60,10 +58,10 @@ def test_c80_the_user_is_root(config):
     )
 
 
-def test_c81_it_can_write_to_folders_of_root(job):
+def test_c81_it_can_write_to_folders_of_root(trial):
     """C81: /opt/ml/model, output and checkpoints belong to root, with mode 0755."""
-    job.give_to_root()
-    run = job.run()
+    trial.give_to_root()
+    run = trial.run()
     must(
         run.completed,
         "The program can't write to folders of root: on SageMaker all that it writes to are such. "
@@ -72,9 +70,8 @@ def test_c81_it_can_write_to_folders_of_root(job):
     )
 
 
-def test_c82_it_is_for_linux_on_x86(image):
+def test_c82_it_is_for_linux_on_x86(about):
     """C82: but for one type, the service's training machines are x86-64."""
-    about = inspect(image)
     platform = f"{about['Os']}/{about['Architecture']}"
     must(
         platform == "linux/amd64",
@@ -100,9 +97,9 @@ def test_c88_no_driver_is_in_the_image(found):
 # ---- What it can do without ----------------------------------------------------------------
 
 
-def test_c72_it_writes_to_opt_ml_and_tmp_alone(job):
+def test_c72_it_writes_to_opt_ml_and_tmp_alone(trial):
     """C72: the system's own disk is small; /tmp is for scratch."""
-    run = job.run(options=["--read-only", "--tmpfs", "/tmp:exec"])
+    run = trial.run(options=["--read-only", "--tmpfs", "/tmp:exec"])
     must(
         run.completed,
         "It writes outside /opt/ml and /tmp: on SageMaker that may be a small disk, which "
@@ -111,9 +108,9 @@ def test_c72_it_writes_to_opt_ml_and_tmp_alone(job):
     )
 
 
-def test_c100_it_needs_no_network(job):
+def test_c100_it_needs_no_network(trial):
     """C100: with EnableNetworkIsolation nothing can be reached."""
-    run = job.run(network="none")
+    run = trial.run(network="none")
     must(
         run.completed,
         "Without network it fails: so does a job with EnableNetworkIsolation, or in a VPC without "

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from contract.trials import LIMIT, REQUEST, Job, hyperparameters, must
+from contract.trials import LIMIT, REQUEST, Trial, hyperparameters, must
 
 METRICS = REQUEST.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
 
@@ -14,28 +14,28 @@ METRICS = REQUEST.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
 @pytest.fixture(scope="module")
 def failed(image, tmp_path_factory):
     """A run with the wrong hyperparameter of contract.ini."""
-    job = Job(image, tmp_path_factory.mktemp("failed"))
-    job.configure("hyperparameters", hyperparameters("wrong"))
-    yield job.run()
-    job.close()
+    trial = Trial(image, tmp_path_factory.mktemp("failed"))
+    trial.configure("hyperparameters", hyperparameters("wrong"))
+    yield trial.run()
+    trial.close()
 
 
 # ---- Status --------------------------------------------------------------------------------
 
 
-def test_c56_broken_configuration_is_a_failure(job):
+def test_c56_broken_configuration_is_a_failure(trial):
     """C56: any exit code but 0 is Failed, and nothing else is."""
-    job.configure("hyperparameters", "{")
-    run = job.run()
+    trial.configure("hyperparameters", "{")
+    run = trial.run()
     must(run.code != 0, "A file that can't be read ends with exit code 0: Completed.", run)
 
 
-def test_c56_garbage_instead_of_data_is_a_failure(job):
+def test_c56_garbage_instead_of_data_is_a_failure(trial):
     """C56: a program that can't read its data must not end with exit code 0."""
-    for channel in job.channels:
-        for file in [path for path in job.copy_data(channel).rglob("*") if path.is_file()]:
+    for channel in trial.job.channels:
+        for file in [path for path in trial.copy_data(channel).rglob("*") if path.is_file()]:
             file.write_bytes(bytes(range(256)) * 4)
-    run = job.run()
+    run = trial.run()
     must(
         run.code != 0,
         "With data that is no data the job is Completed: the fault shows when the model is used.",
@@ -43,10 +43,10 @@ def test_c56_garbage_instead_of_data_is_a_failure(job):
     )
 
 
-def test_c56_a_model_that_cant_be_saved_is_a_failure(job):
+def test_c56_a_model_that_cant_be_saved_is_a_failure(trial):
     """C56, C59: a disk that is full or read-only loses the model."""
-    job.mount(job.folder / "model", "/opt/ml/model", "readonly")
-    run = job.run()
+    trial.mount(trial.job.folder / "model", "/opt/ml/model", "readonly")
+    run = trial.run()
     must(
         run.code != 0,
         "The model could not be saved and the job is Completed: the loss shows weeks later.",
@@ -116,10 +116,10 @@ def test_c60_there_is_a_model(ordinary):
 # ---- Log -----------------------------------------------------------------------------------
 
 
-def test_c93_lines_come_while_it_trains(job):
+def test_c93_lines_come_while_it_trains(trial):
     """C93: what is written to stdout and stderr goes to CloudWatch as it comes."""
-    job.configure("hyperparameters", hyperparameters("long"))
-    run = job.start()
+    trial.configure("hyperparameters", hyperparameters("long"))
+    run = trial.start()
     must(
         run.trains(),
         f"No line that matches `training` of contract.ini came while it trained, in {LIMIT} s: "

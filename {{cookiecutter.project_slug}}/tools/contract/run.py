@@ -1,76 +1,72 @@
-"""Run the tests of this folder with a pytest of their own.
-
-    python3 tools contract [--image NAME] [options of pytest, such as -k c5_]
-
-Needs Python 3.9. pytest goes into .venv-contract, by uv where it is installed, else by venv.
-"""
+"""The verb contract: the tests of this folder, by a pytest of their own."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from job import REPOSITORY
+from contract.settings import VARIABLE, read_settings, settings_file
+from local.environment import python_with
+from repository import REPOSITORY, RUNS
+from terminal import UserError, parser_of
 
 FOLDER = Path(__file__).resolve().parent
-REQUIREMENTS = FOLDER / "requirements.txt"
-ENVIRONMENT = REPOSITORY / ".venv-contract"
-PYTHON = ENVIRONMENT / "bin" / "python"
-INSTALLED = ENVIRONMENT / "installed-requirements.txt"
-RUNS = REPOSITORY / "runs"
-ADVICE = """
+ADVICE = """{}
+
 pytest could not be installed in .venv-contract: see above. That takes uv or venv, and PyPI or a
 mirror of it. Where venv is missing, on Debian and Ubuntu:
     sudo apt-get install python3-venv"""
 
 
-def main(arguments: list[str]) -> int:
-    """Run the tests and return the exit code."""
-    python = find_python()
-    if not python:
-        print(ADVICE, file=sys.stderr)
-        return 1
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--image", default="")
+def contract(arguments: Sequence[str]) -> int:
+    """Test the image against what SageMaker asks of a container, clause by clause.
+
+    What the tests can't know of the algorithm stands in contract.ini; its section [skip] names
+    tests that do not apply, and why. Other flags are those of pytest, such as -k c5_. pytest goes
+    into .venv-contract, once.
+    """
+    parser = parser_of("contract", contract.__doc__)
+    parser.add_argument("--image", default="", help="default: IMAGE, else that of `make build`")
+    parser.add_argument("--settings", metavar="FILE", help="another file than contract.ini")
     ours, others = parser.parse_known_args(arguments)
+    file = Path(ours.settings).resolve() if ours.settings else settings_file()
+    require_tests(file)
+    python = find_python()
     RUNS.mkdir(exist_ok=True)
     command = [python, "-B", "-m", "pytest", str(FOLDER), f"--image={ours.image}"]
     command += ["--basetemp", str(RUNS / "contract")]
+    # Read by xdist's workers too.
+    environment = {**os.environ, VARIABLE: str(file), "PYTHONDONTWRITEBYTECODE": "1"}
     if not others:
         # Where not even an ordinary job completes, one sentence is better than fifty.
-        first = subprocess.run([*command, "--quiet", "-k", "test_c1_"]).returncode
-        if first:
-            return first
-    return subprocess.run([*command, "-n", "2", "--dist", "loadfile", *others]).returncode
+        first = [*command, "--quiet", "-k", "test_c1_"]
+        code = subprocess.run(first, cwd=REPOSITORY, env=environment).returncode
+        if code:
+            return code
+    command += ["-n", "2", "--dist", "loadfile", *others]
+    return subprocess.run(command, cwd=REPOSITORY, env=environment).returncode
 
 
-def find_python() -> str:
-    """Return a Python that has pytest; empty where it can't be had."""
-    if INSTALLED.exists() and INSTALLED.read_bytes() == REQUIREMENTS.read_bytes():
-        return str(PYTHON)
-    if all(subprocess.run(command).returncode == 0 for command in install_commands()):
-        shutil.copy(REQUIREMENTS, INSTALLED)
-        return str(PYTHON)
+def require_tests(file: Path) -> None:
+    """Raise UserError where [skip] names a test that there is not, or gives no reason."""
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py"))
+    for name, reason in read_settings(file)["skip"].items():
+        if f"\ndef {name}(" not in tests or not name.startswith("test_"):
+            raise UserError(f"{file.name}: [skip] names {name}, and there is no such test.")
+        if not reason:
+            raise UserError(f"{file.name}: [skip] gives no reason for {name}: write {name} = why.")
+
+
+def find_python() -> Path:
+    """Return a Python that has pytest."""
+    python, said = python_with(FOLDER / "requirements.txt", REPOSITORY / ".venv-contract")
+    if python:
+        return python
     # This Python may have it already.
     check = [sys.executable, "-c", "import pytest, xdist"]
-    found = subprocess.run(check, stderr=subprocess.DEVNULL).returncode == 0
-    return sys.executable if found else ""
-
-
-def install_commands() -> list[list[str]]:
-    """Return the commands that make .venv-contract."""
-    uv = shutil.which("uv")
-    environment, requirements = str(ENVIRONMENT), str(REQUIREMENTS)
-    if uv:
-        return [
-            [uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment],
-            [uv, "pip", "install", "--quiet", "--python", str(PYTHON), "-r", requirements],
-        ]
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [
-        [sys.executable, "-m", "venv", "--clear", environment],
-        [*pip, "--requirement", requirements],
-    ]
+    if subprocess.run(check, stderr=subprocess.DEVNULL).returncode == 0:
+        return Path(sys.executable)
+    raise UserError(ADVICE.format(said))

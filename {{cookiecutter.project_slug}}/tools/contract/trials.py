@@ -7,7 +7,6 @@ numbers (C1, ...) are those of docs/contract.md of the template that made this r
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import re
@@ -18,19 +17,22 @@ from pathlib import Path
 
 import pytest
 
-import job as training_job
-from local import run as train_local
+from contract.settings import read_settings, settings_file
+from job import Host, Job, data_folder, input_data_config, job_name, read_request, write_tree
+from local.engine import bind, find_engine
+from local.report import failure_reason
+from local.runners import Container
+from repository import REPOSITORY, relative
 
 # What is made here must look as the service makes it: folders 0755, files 0644 (C26).
 os.umask(0o022)
 
-REQUEST = training_job.read_request(training_job.REPOSITORY / "training-job.json")
-SETTINGS = configparser.ConfigParser(interpolation=None, delimiters=["="])
-SETTINGS.optionxform = str  # A hyperparameter's name may have capitals.
-SETTINGS.read(training_job.REPOSITORY / "contract.ini", encoding="utf-8")
+REQUEST = read_request(REPOSITORY / "training-job.json")
+SETTINGS = read_settings(settings_file())
 # How long a short run, or the way to the midst of a long one, may take, in seconds.
 LIMIT = SETTINGS.getint("limits", "run")
-train_local.GRACE = SETTINGS.getint("limits", "stop")
+# How long a stop may take.
+GRACE = SETTINGS.getint("limits", "stop")
 
 
 def must(holds: object, consequence: str, run: Run | None = None) -> None:
@@ -41,10 +43,10 @@ def must(holds: object, consequence: str, run: Run | None = None) -> None:
     if run:
         run.end(kill=True)
         if run.code not in (0, 137):
-            lines += ["", f"FailureReason: {train_local.failure_reason(run.host)}"]
+            lines += ["", f"FailureReason: {failure_reason(run.host)}"]
         lines += ["", f"The log of this run, which ended with exit code {run.code}, ends:"]
         lines += [f"    {line}" for line in run.log[-8:]]
-        lines += [f"Its files: {train_local.relative(run.job.folder)}"]
+        lines += [f"Its files: {relative(run.trial.job.folder)}"]
     pytest.fail("\n".join(lines), pytrace=False)
 
 
@@ -53,55 +55,62 @@ def hyperparameters(kind: str) -> dict[str, str]:
     return {**REQUEST.get("HyperParameters", {}), **SETTINGS[kind]}
 
 
-def inspect(image: str) -> dict:
-    """Return what the engine knows of the image."""
-    answer = train_local.call(train_local.find_engine(), "image", "inspect", image)
-    return json.loads(answer.stdout)[0]
-
-
-class Job(training_job.Job):
+class Trial:
     """A job on the data of data/, short as it is: change its files or mounts, then run it."""
 
     def __init__(self, image: str, folder: Path, size: int = 1) -> None:
         request = json.loads(json.dumps(REQUEST))
         request["HyperParameters"] = hyperparameters("short")
         request.setdefault("Environment", {}).update(SETTINGS["environment"])
-        super().__init__(request, training_job.job_name(request), folder / "job", size)
+        self.job = Job(request, job_name(request), folder / "job", size)
         self.image = image
         self.mounts: dict[str, list[str]] = {}
         self.runs: list[Run] = []
-        training_job.write_tree(self)
+        write_tree(self.job)
 
     @property
     def checkpoints(self) -> Path:
         """The folder that the container has as /opt/ml/checkpoints."""
-        return self.folder / "checkpoints"
+        return self.job.folder / "checkpoints"
 
     def configure(self, name: str, content: object) -> None:
         """Write a file of /opt/ml/input/config: text as it is, anything else as JSON."""
         text = content if isinstance(content, str) else json.dumps(content)
-        file = self.folder / "input" / "config" / f"{name}.json"
+        file = self.job.folder / "input" / "config" / f"{name}.json"
         file.write_text(text, encoding="utf-8")
 
     def configure_channels(self, **changes: str) -> None:
         """Write inputdataconfig.json, each channel with these changes."""
-        config = training_job.input_data_config(self.request)
+        config = input_data_config(self.job.request)
         self.configure("inputdataconfig", {name: {**config[name], **changes} for name in config})
 
     def mount(self, source: Path, target: str, *flags: str) -> None:
         """Mount something of the test's own, in place of the job's where the target is the same."""
-        self.mounts[target] = train_local.bind(source, target, *flags)
+        self.mounts[target] = bind(source, target, *flags)
 
     def copy_data(self, channel: dict) -> Path:
         """Give the job a copy of the channel's folder, which the test may change; return it."""
-        copy = self.folder / "data" / channel["ChannelName"]
-        shutil.copytree(training_job.data_folder(channel), copy)
+        copy = self.job.folder / "data" / channel["ChannelName"]
+        shutil.copytree(data_folder(channel), copy)
         self.mount(copy, f"/opt/ml/input/data/{channel['ChannelName']}", "readonly")
         return copy
 
+    def container(self, rank: int = 0, network: str = "") -> Container:
+        """Return a container of the image for a host; a log of its own, since it may run twice."""
+        host = self.job.hosts[rank]
+        return Container(
+            self.job,
+            Host(host.name, host.folder),
+            find_engine(),
+            self.image,
+            network,
+            grace=GRACE,
+            instead=self.mounts,
+        )
+
     def give_to_root(self) -> None:
         """Make the job's folders those of root, as the service's are (C26)."""
-        Run(self, self.hosts[0], "").chown("0:0")
+        self.container().chown("0:0")
 
     def start(
         self,
@@ -111,11 +120,11 @@ class Job(training_job.Job):
         rank: int = 0,
     ) -> Run:
         """Start the image with these words, and these options of the engine, on one host."""
-        self.runs.append(Run(self, self.hosts[rank], network))
+        self.runs.append(Run(self, self.container(rank, network)))
         self.runs[-1].begin(words, options)
         return self.runs[-1]
 
-    def run(self, *ways: Sequence[str], **more: str) -> Run:
+    def run(self, *ways: Sequence[str], **more: object) -> Run:
         """Run the image to its end; the arguments are those of `start`."""
         return self.start(*ways, **more).end()
 
@@ -125,36 +134,30 @@ class Job(training_job.Job):
             run.end(kill=True)
 
 
-class Run(train_local.Container):
+class Run:
     """A container of the image, its log and its end; it is killed when it takes too long."""
 
-    def __init__(self, job: Job, host: training_job.Host, network: str) -> None:
-        # A log of its own, since a job may be run twice.
-        host = training_job.Host(host.name, host.folder)
-        super().__init__(job, host, train_local.find_engine(), job.image, network)
-
-    def mounts(self) -> dict[str, list[str]]:
-        """Return the job's mounts, with those of the test in their places."""
-        return {**super().mounts(), **self.job.mounts}
+    def __init__(self, trial: Trial, container: Container) -> None:
+        self.trial = trial
+        self.container = container
+        self.host = container.host
+        self.watchdog: threading.Timer | None = None
 
     def begin(self, words: Sequence[str], options: Sequence[str]) -> None:
-        """Start it and read its log, a line at a time."""
-        self.start(words, options)
-        self.watchdog = threading.Timer(LIMIT, self.kill)
+        """Start it; its log is read meanwhile, a line at a time."""
+        self.container.start(words, options)
+        self.watchdog = threading.Timer(LIMIT, self.container.kill)
         self.watchdog.start()
-        self.ended = threading.Event()
-        read = [self.job, self, self.ended]
-        threading.Thread(target=train_local.read_log, args=read, daemon=True).start()
 
     def trains(self) -> bool:
         """Wait until the log says that it trains; False where it ends without."""
         while True:
-            ended = self.ended.is_set()
+            ended = self.container.ended.is_set()
             if self.find(SETTINGS["log"]["training"]):
                 return not ended
             if ended:
                 return False
-            self.ended.wait(0.02)
+            self.container.ended.wait(0.02)
 
     def resumes(self) -> bool:
         """Wait until it trains, and return whether it said before that it resumes."""
@@ -163,18 +166,18 @@ class Run(train_local.Container):
     def stop(self) -> None:
         """Stop it as StopTrainingJob does."""
         self.watchdog.cancel()
-        super().stop()
+        self.container.stop()
 
     def end(self, kill: bool = False) -> Run:
         """Wait for the end, or make it end."""
         if kill:
-            self.kill()
-        self.ended.wait()
+            self.container.kill()
+        self.container.ended.wait()
         if self.watchdog:
             self.watchdog.cancel()
             self.watchdog = None
-            self.remove()
-            self.own_folders()
+            self.container.remove()
+            self.container.own_folders()
         return self
 
     @property

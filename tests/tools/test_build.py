@@ -1,0 +1,115 @@
+"""tools/local/build.py and image.py against an engine that only writes down what it is asked."""
+
+import json
+import subprocess
+
+import pytest
+from support import load_tools, oldest_python
+
+ACCOUNT = 12 * "1"
+ENGINE = r"""#!/bin/sh
+echo "$@" >> "$CALLS"
+case "$*" in *-lock) printf "$LOCK"; exit ${CODE:-0} ;; esac
+"""
+
+
+@pytest.fixture
+def run(bake, tmp_path):
+    """Function: words of the command → the finished process; `calls` are the engine's."""
+    repository = bake("python")
+    engine = tmp_path / "engine"
+    engine.write_text(ENGINE)
+    engine.chmod(0o755)
+    calls = tmp_path / "calls"
+
+    def run(*words, **environment):
+        calls.write_text("")
+        done = subprocess.run(
+            [oldest_python(), "tools", *words],
+            cwd=repository,
+            env={"PATH": "/usr/bin:/bin", "CONTAINER_ENGINE": str(engine), "CALLS": str(calls)}
+            | environment,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        run.calls = calls.read_text().splitlines()
+        return done
+
+    run.repository = repository
+    return run
+
+
+def test_the_variables_of_make_are_the_defaults_of_the_flags(run):
+    variables = {
+        "IMAGE": "own:1",
+        "PLATFORM": "linux/arm64",
+        "BUILD_ARGS": "--build-arg A='b c' --no-cache",
+    }
+    done = run("build", "--build-arg", "D=e", **variables)
+    assert done.returncode == 0, done.stderr
+    begin = "build --platform linux/arm64 --build-arg PLATFORM=linux/arm64"
+    (call,) = [each for each in run.calls if "--help" not in each]
+    assert call.startswith(f"{begin} --build-arg A=b c --no-cache --build-arg D=e --label ")
+    assert call.endswith(" --tag own:1 .")
+    run("build", "--image", "flag:1", "--platform", "linux/amd64", **variables)
+    assert run.calls[-1].startswith("build --platform linux/amd64")
+    assert run.calls[-1].endswith(" --tag flag:1 .")
+    # As make gives them where nobody has set them.
+    run("test", IMAGE="", PLATFORM="", BUILD_ARGS="")
+    assert run.calls == [
+        "build --platform linux/amd64 --build-arg PLATFORM=linux/amd64 --target test "
+        "--tag penguins-python:local-test .",
+        "run --rm penguins-python:local-test",
+    ]
+
+
+def test_an_open_quote_is_one_sentence(run):
+    done = run("build", BUILD_ARGS="--build-arg A='b")
+    assert (done.returncode, done.stdout, run.calls) == (1, "", [])
+    assert done.stderr.startswith("BUILD_ARGS has a quote that is not closed")
+
+
+def test_a_lock_that_fails_leaves_the_old_one(run):
+    lock = run.repository / "requirements.txt"
+    before = lock.read_text()
+    assert run("lock", LOCK="half", CODE="1").returncode == 1
+    assert lock.read_text() == before
+    assert run("lock", LOCK="a==1\\n").returncode == 0
+    assert lock.read_text() == "a==1\n"
+    assert not (run.repository / "requirements.new").exists()
+
+
+def test_clean_keeps_what_the_submitted_job_is_found_by(run):
+    runs = run.repository / "runs"
+    (runs / "one" / "model").mkdir(parents=True)
+    (runs / "file").touch()
+    job = {"job": "penguins-1", "region": "us-east-1", "tuning": False}
+    (runs / "submitted-job.json").write_text(json.dumps(job))
+    assert run("clean").returncode == 0
+    assert [path.name for path in runs.iterdir()] == ["submitted-job.json"]
+    name = "penguins-python:local"
+    assert run.calls == [f"image rm --force {name} {name}-test {name}-check {name}-lock"]
+    (runs / "submitted-job.json").unlink()
+    assert run("clean").returncode == 0
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "region", "repository", "local"),
+    [
+        ("1.dkr.ecr.us-east-1.amazonaws.com/a", "", "", "a", "a:local"),
+        (f"{ACCOUNT}.dkr.ecr.us-east-1.x.y/a:b", ACCOUNT, "us-east-1", "a", "a:local"),
+        (f"{ACCOUNT}.dkr.ecr-fips.us-gov-west-1.x/t/a", ACCOUNT, "us-gov-west-1", "t/a", "a:local"),
+        ("localhost:5000/t/a:1", "", "", "t/a", "a:local"),
+        ("t/a:1", "", "", "t/a", "a:local"),
+        ("a:local", "", "", "a", "a:local"),
+        (f"a@sha256:{64 * '0'}", "", "", "a", "a:local"),
+        ("", "", "", "", ":local"),
+    ],
+)
+def test_a_name_is_taken_apart(bake, name, account, region, repository, local):
+    (image,) = load_tools(bake("python"), "image")
+    found = image.image_of(name)
+    assert (found.account, found.region, found.repository) == (account, region, repository)
+    assert found.local == local
+    assert bool(found.digest) == ("@" in name)

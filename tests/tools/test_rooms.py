@@ -1,0 +1,130 @@
+"""The rooms of tools/: who may import whom, and that every verb is reached."""
+
+import ast
+import graphlib
+import re
+import subprocess
+
+import pytest
+from support import TEMPLATE, oldest_python
+
+TOOLS = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"
+# Top floor first: a module imports from floors below its own alone.
+FLOORS = """
+    __main__
+    cloud.submit cloud.push
+    cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
+    cloud.request cloud.logs cloud.account cloud.names cloud.api_model
+    cloud.aws
+    contract.run contract.start contract.inputs contract.checkpoints contract.outcome
+        contract.image contract.conftest
+    contract.trials
+    contract.settings
+    local.run local.build
+    local.runners local.report local.host_program
+    local.engine local.environment
+    check
+    job
+    image
+    repository
+    terminal
+"""
+# What a room may import of others, beside the ground.
+NEIGHBOURS = {
+    "cloud": {"local.engine", "check.request"},
+    "contract": {"local.engine", "local.environment", "local.report", "local.runners"},
+    "local": set(),
+    "check": set(),
+}
+GROUND = {"job", "image", "repository", "terminal"}
+VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
+
+
+def modules():
+    """Name of a module → its file; those of packages without code are left out."""
+    found = {}
+    for path in TOOLS.rglob("*.py"):
+        name = ".".join(path.relative_to(TOOLS).with_suffix("").parts).removesuffix(".__init__")
+        if path.name != "__init__.py" or "import" in path.read_text(encoding="utf-8"):
+            found[name] = path
+    return found
+
+
+def imports(path, known):
+    """The modules of tools/ that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            whole = [f"{node.module}.{each.name}" for each in node.names]
+            names = [each if each in known else node.module for each in whole]
+        yield from (name for name in names if name in known)
+
+
+def test_every_arrow_points_down():
+    floors = [line.split() for line in re.sub(r"\n {8}", " ", FLOORS).split("\n")]
+    rank = {name: number for number, names in enumerate(floors) for name in names}
+    known = modules()
+    # The rules and what they read change often: they are one floor, without a circle.
+    rank |= {name: rank["check"] for name in known if name.startswith("check.")}
+    assert set(rank) == set(known)
+    arrows = {name: set(imports(path, known)) for name, path in known.items()}
+    graphlib.TopologicalSorter(arrows).prepare()
+    pairs = [(name, other) for name, others in arrows.items() for other in others]
+    assert len(pairs) > 100
+    for name, other in pairs:
+        room, another = name.partition(".")[0], other.partition(".")[0]
+        assert rank[name] < rank[other] or room == another == "check", (name, other)
+        if room in NEIGHBOURS and another != room:
+            assert other in NEIGHBOURS[room] | GROUND, (name, other)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_tells_its_flags_on_the_oldest_python(bake, verb, tmp_path):
+    repository = bake("python")
+    # From another folder, whose path has a blank.
+    place = tmp_path / "else where"
+    place.mkdir()
+    done = subprocess.run(
+        [oldest_python(), repository / "tools", verb, "--help"],
+        cwd=place,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: python3 tools {verb} ")
+    assert not list((repository / "tools").rglob("__pycache__"))
+
+
+def test_there_are_verbs_and_a_word_that_is_none_is_a_usage_error(bake):
+    assert len(VERBS) == 16
+    done = subprocess.run(
+        [oldest_python(), "tools", "trian"],
+        cwd=bake("r"),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith('There is no verb "trian".\n\nusage: python3 tools VERB')
+    # R has no lock.
+    assert "\n  fetch " in done.stderr and "\n  lock " not in done.stderr
+
+
+def test_the_repository_is_the_nearest_one_from_where_one_stands(bake, tmp_path):
+    first, second = bake("r", project_slug="first"), bake("r", project_slug="second")
+
+    def prints(folder):
+        command = [oldest_python(), first / "tools", "build", "--print"]
+        environment = {"PATH": "/usr/bin:/bin", "CONTAINER_ENGINE": "true"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        return re.search(r"--tag (\S+)", done.stdout)[1]
+
+    assert prints(tmp_path) == "first:local"
+    assert prints(second / "training") == "second:local"
+
+
+def test_no_file_is_longer_than_a_reader_bears():
+    for path in modules().values():
+        lines = path.read_text(encoding="utf-8").count("\n")
+        assert lines <= 400 or path.parent.name == "check", path

@@ -1,0 +1,140 @@
+"""What AWS can be asked before a job is sent: role, image, buckets, data, quotas."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cloud.account import outputs_of
+from cloud.aws import Aws, AwsError
+from cloud.request import BUCKET_PLACEHOLDER, PLACEHOLDER, ROLE, S3_PLACE, s3_places, set_bucket
+from image import image_of
+from terminal import UserError
+
+QUOTA = re.compile(r"limit '(.+?)' is .* utilization of (\d+) .* delta of (\d+)")
+
+
+def stack_outputs(aws: Aws, stack: str) -> dict[str, str]:
+    """Return the outputs of the repository's CloudFormation stack; none where there is none."""
+    what = f"role and bucket of the stack {stack}"
+    try:
+        found = aws.ask(what, "cloudformation", "describe-stacks", {"StackName": stack})
+    except AwsError as error:
+        if error.code == "ValidationError":  # there is no such stack
+            return {}
+        raise
+    return outputs_of(found["Stacks"][0] if found else None)
+
+
+def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) -> dict:
+    """Return the request with role and bucket in place of the placeholders."""
+    role = options.role or os.environ.get("SAGEMAKER_ROLE")
+    if not role and PLACEHOLDER not in str(request.get("RoleArn", PLACEHOLDER)):
+        role = request["RoleArn"]
+    bucket = options.bucket or os.environ.get("SAGEMAKER_BUCKET")
+    wanted = BUCKET_PLACEHOLDER.search(json.dumps(request))
+    if not role or (wanted and not bucket):
+        outputs = stack_outputs(aws, stack)
+        role = role or outputs.get("ExecutionRoleArn")
+        bucket = bucket or outputs.get("BucketName")
+    for name, value in (("role", role), ("bucket", bucket or not wanted)):
+        if not value:
+            raise UserError(
+                f"There is no {name} for the job: make one by `make deploy`, or name one by "
+                f"--{name} or SAGEMAKER_{name.upper()}."
+            )
+    return set_bucket({**request, "RoleArn": role}, bucket or "")
+
+
+def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:
+    """Yield what is missing or lies elsewhere: role, image, buckets, data."""
+    role = ROLE.fullmatch(request["RoleArn"])
+    name = role["name"].rpartition("/")[2]
+    if role["account"] != account:
+        yield f"The role {name} is of the account {role['account']}, and you are in {account}."
+    else:
+        try:
+            found = aws.ask("the role", "iam", "get-role", {"RoleName": name})
+        except AwsError as error:
+            if error.code != "NoSuchEntity":
+                raise
+            yield f"There is no role {name} in the account {account}: `make deploy` makes one."
+        else:
+            trust = found and json.dumps(found["Role"].get("AssumeRolePolicyDocument"))
+            if found and "sagemaker.amazonaws.com" not in trust:
+                yield f"SageMaker may not assume the role {name}: its trust policy must name it."
+    name = request["AlgorithmSpecification"]["TrainingImage"]
+    image = image_of(name)
+    query = {
+        "registryId": image.account,
+        "repositoryName": image.repository,
+        "imageIds": [{"imageDigest": image.digest}],
+    }
+    try:
+        aws.ask("the image", "ecr", "describe-images", query)
+    except AwsError as error:
+        if error.code not in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            raise
+        yield f"The pushed image is in ECR no more ({name}): run `make push` again."
+    yield from place_questions(aws, request, uploaded)
+
+
+def place_questions(aws: Aws, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:
+    """Yield which buckets do not exist or lie in another region, and which channels are empty."""
+    places = [S3_PLACE.fullmatch(each) for each in s3_places(request)]
+    missing = set()
+    # The ARN of an access point stands where else a bucket does.
+    for bucket in sorted({place["bucket"] for place in places if ":" not in place["bucket"]}):
+        try:
+            found = aws.ask(f"bucket {bucket}", "s3api", "get-bucket-location", {"Bucket": bucket})
+        except AwsError as error:
+            if error.code != "NoSuchBucket":
+                raise
+            missing.add(bucket)
+            yield f"There is no bucket {bucket}: `make deploy` makes one, or name yours."
+            continue
+        # Of the oldest regions, one has no name here and one another.
+        location = found and {None: "us-east-1", "EU": "eu-west-1"}.get(
+            found["LocationConstraint"], found["LocationConstraint"]
+        )
+        if found and location != aws.region:  # C54
+            yield f"The bucket {bucket} lies in {location}, and the job runs in {aws.region} (C54)."
+    for channel in request.get("InputDataConfig", []):
+        uri = channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
+        place = S3_PLACE.fullmatch(uri)
+        if not place or uri in uploaded or place["bucket"] in missing:
+            continue
+        query = {"Bucket": place["bucket"], "Prefix": place["key"] or "", "MaxKeys": 1}
+        what = f"channel {channel['ChannelName']}"
+        found = aws.ask(what, "s3api", "list-objects-v2", query)
+        if found is not None and not found.get("Contents"):
+            yield (
+                f"Nothing lies under {uri} for the {what}: send data/{channel['ChannelName']} by "
+                "--upload, or name another S3Uri in training-job.json."
+            )
+
+
+def explain_quota(aws: Aws, error: AwsError) -> str:
+    """Return which quota stands in the way and the command that asks for more."""
+    found = QUOTA.search(error.message)
+    if not found:
+        return str(error)
+    name, used, wanted = found[1], int(found[2]), int(found[3])
+    lookup = ["service-quotas", "list-aws-default-service-quotas", "--service-code", "sagemaker"]
+    query = f"Quotas[?QuotaName=='{name}'].QuotaCode | [0]"
+    try:
+        code = json.loads(aws.run(*lookup, "--query", query))
+    except AwsError:
+        code = None
+    if not code:
+        code = f'"$(aws {" ".join(lookup)} --region {aws.region} --query "{query}" --output text)"'
+    return (
+        f'Your account has not enough of the quota "{name}". Ask for more by\n'
+        f"  aws service-quotas request-service-quota-increase --service-code sagemaker "
+        f"--quota-code {code} --desired-value {used + wanted} --region {aws.region}\n"
+        "or use another --instance-type; jobs with and without --spot have quotas of their own."
+    )

@@ -1,0 +1,114 @@
+"""The container engine: which one, its builds, what it knows of an image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import image
+from repository import REPOSITORY
+from terminal import UserError
+
+ENGINES = ("docker", "podman", "finch")
+
+
+def find_engine(otherwise: str = "") -> str:
+    """Return the container engine's command: CONTAINER_ENGINE, or the first that is installed."""
+    chosen = os.environ.get("CONTAINER_ENGINE")
+    for name in (chosen,) if chosen else ENGINES:
+        if shutil.which(name):
+            return name
+    if chosen:
+        raise UserError(f'CONTAINER_ENGINE is "{chosen}", and there is no such command.')
+    install = "There is no container engine: install docker, podman or finch"
+    raise UserError(f"{install}, {otherwise}." if otherwise else f"{install}.")
+
+
+def call(*command: str) -> subprocess.CompletedProcess:
+    """Run a short command and return its exit code and output."""
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace"
+    )
+
+
+def takes(engine: str, command: str, flag: str) -> bool:
+    """Return whether this command of the engine knows the flag."""
+    found = call(engine, command, "--help")
+    return f" {flag} " in found.stdout + found.stderr
+
+
+def require_image(engine: str, name: str) -> None:
+    """Raise UserError where the engine does not answer or does not have the image."""
+    found = call(engine, "image", "inspect", "--format", "{{.Id}}", name)
+    if found.returncode == 0:
+        return
+    if re.search(r"no such image|image not known|: not found$", found.stderr, re.I | re.M):
+        raise UserError(f"There is no image {name}: run `make build` first.")
+    reason = found.stderr.strip().splitlines() or ["it gave no reason"]
+    raise UserError(f"{engine} does not answer ({reason[-1]}): start it, then try again.")
+
+
+def inspect(engine: str, name: str) -> dict:
+    """Return what the engine knows of an image."""
+    return json.loads(call(engine, "image", "inspect", name).stdout)[0]
+
+
+def bind(source: Path, target: str, *flags: str) -> list[str]:
+    """Return the option that mounts a folder; a comma in a path needs the quotes of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(
+        ["type=bind", f"source={source}", f"target={target}", *flags]
+    )
+    return ["--mount", line.getvalue()]
+
+
+def build_arguments() -> list[str]:
+    """Return the words of BUILD_ARGS, such as --build-arg BASE=..."""
+    try:
+        return shlex.split(os.environ.get("BUILD_ARGS", ""))
+    except ValueError as error:
+        raise UserError(f"BUILD_ARGS has a quote that is not closed ({error}).") from error
+
+
+def build_command(engine: str, name: str, platform: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command that builds the training image, of the kind that SageMaker takes.
+
+    That is one manifest of Docker's, not an index of OCI (C82, C83).
+    """
+    command = build_start(engine, platform, arguments)
+    for label in image.labels(image.tag()):
+        command += ["--label", label]
+    if takes(engine, "build", "--provenance"):
+        # BuildKit: without these an OCI index, which SageMaker's endpoints refuse.
+        command += ["--provenance=false", "--sbom=false"]
+        command += ["--output", "type=docker,oci-mediatypes=false"]
+    elif takes(engine, "build", "--format"):
+        command += ["--format", "docker"]
+    return [*command, "--tag", name, "."]
+
+
+def stage_command(
+    engine: str, name: str, platform: str, arguments: Sequence[str], stage: str
+) -> list[str]:
+    """Return the command that builds a stage of the Dockerfile, as NAME-STAGE."""
+    command = build_start(engine, platform, arguments)
+    return [*command, "--target", stage, "--tag", f"{name}-{stage}", "."]
+
+
+def build_start(engine: str, platform: str, arguments: Sequence[str]) -> list[str]:
+    """Return the words with which each build begins."""
+    command = [engine, "build", "--platform", platform, "--build-arg", f"PLATFORM={platform}"]
+    return [*command, *arguments]
+
+
+def build_options() -> dict:
+    """Return where and with which variables a build runs, as arguments of `subprocess`."""
+    return {"cwd": REPOSITORY, "env": {**os.environ, "DOCKER_BUILDKIT": "1"}}

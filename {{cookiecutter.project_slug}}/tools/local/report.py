@@ -1,0 +1,116 @@
+"""What the service would show of a job that has ended: status, reason, metrics, archives."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from pathlib import Path
+
+from job import GRACE, Host, Job
+from repository import relative
+from terminal import say
+
+# What an engine prints for an image that can't start, and what is to be done.
+START_FAULTS = {
+    r"executable file not found": 'the image has no ENTRYPOINT and no program "train" on its PATH: '
+    "give the Dockerfile an exec-form ENTRYPOINT that names the training program",
+    r"exec format error": "the image is of another architecture, or its program is a script "
+    'without a "#!" line: build with PLATFORM=linux/amd64',
+    r"exec.*permission denied": "the program that ENTRYPOINT names is not executable: "
+    "COPY it with --chmod=0755",
+    r"exec.*no such file or directory": "the program that ENTRYPOINT names, or the interpreter in "
+    'its first line, is not in the image (a "#!" line that ends in CRLF looks the same)',
+}
+
+
+def report(job: Job) -> bool:
+    """Print what the service would show of the ended job; return whether all is well."""
+    failed = sorted((host for host in job.hosts if host.code != 0), key=failed_at)
+    code = failed[0].code if failed else 0
+    say("")
+    if job.stopped:
+        say(f"Status: Stopped ({job.stopped}), exit code {code}")
+        if not job.stopped.startswith("killed") and any(host.code == 137 for host in failed):
+            say(f"The program did not end within {GRACE} s of SIGTERM and was killed (C5, C6).")
+    elif code == 0:
+        say("Status: Completed")
+    else:
+        say("Status: Failed")
+        say(f"FailureReason: {failure_reason(failed[0])}")
+    for host in job.hosts if job.size > 1 else ():
+        say(f"  {host.name}: {failure_reason(host) if host.code else 'exit code: 0'}")
+    for name, value in last_metrics(job).items() if code == 0 else ():
+        say(f"  {name} = {value or 'none: no line of the log matches its Regex'}")
+    # Of the host that leads: what others write beside it may clash in the service (C61).
+    model = pack(job, "model", "model.tar.gz")
+    if model:
+        say(f"Model: {relative(model)}")
+    elif code == 0:
+        say("Model: none, since /opt/ml/model is empty; the service calls that Completed (C60).")
+    output = pack(job, "output/data", "output.tar.gz")
+    if output:
+        say(f"Output: {relative(output)}")
+    say(f"Files of this run: {relative(job.folder)}")
+    return code == 0
+
+
+def failed_at(host: Host) -> float:
+    """Return when a host failed, to order hosts by: the first is most likely the cause.
+
+    The service does not say whose reason it shows (C58). One that was killed left no file.
+    """
+    return host.failure.stat().st_mtime if host.failure.exists() else 0.0
+
+
+def failure_reason(host: Host) -> str:
+    """Return the FailureReason that the service would give for this host (C57, C58)."""
+    code = host.code
+    try:
+        text = host.failure.read_text(encoding="utf-8", errors="replace")[:1024].strip()
+    except OSError:
+        text = ""
+    if text:
+        return f"AlgorithmError: {text}, exit code: {code}"
+    tail = "\n".join(host.log[-5:])
+    # A program with a wrong first line may end as if it had been started, with code 1.
+    unstarted = re.search(r"exec format error|^exec \S+: |exec user process", tail, re.MULTILINE)
+    if code in (125, 126, 127) or unstarted:
+        for pattern, cause in START_FAULTS.items():
+            if re.search(pattern, tail, re.IGNORECASE):
+                return f"ClientError: {cause}, exit code: {code}"
+        # What the engine itself says comes before its hints.
+        said = [line for line in host.log if re.match(r"docker: |Error: ", line)] or host.log[-1:]
+        if said:
+            return f"ClientError: {said[0]}, exit code: {code}"
+    if code == 137:
+        cause = host.killed_by or "killed, perhaps since the memory was full"
+        return f"AlgorithmError: {cause}, exit code: {code}"
+    return f"AlgorithmError: the program wrote no /opt/ml/output/failure, exit code: {code}"
+
+
+def last_metrics(job: Job) -> dict[str, str]:
+    """Return the last value that each metric definition finds in the log (C94)."""
+    metrics = {}
+    definitions = job.request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
+    for definition in definitions:
+        try:
+            pattern = re.compile(definition["Regex"])
+        except re.error as error:
+            say(f"  {definition['Name']}: its Regex in training-job.json is wrong: {error}.")
+            continue
+        found = [match[1] for match in map(pattern.search, job.log) if match and match.lastindex]
+        metrics[definition["Name"]] = found[-1] if found else ""
+    return metrics
+
+
+def pack(job: Job, folder: str, archive: str) -> Path | None:
+    """Pack a folder as the service does, members relative to it; None where it is empty (C59)."""
+    source = job.hosts[0].folder / folder
+    if not source.is_dir() or not any(source.iterdir()):
+        return None
+    if job.request.get("OutputDataConfig", {}).get("CompressionType") == "NONE":
+        return source
+    with tarfile.open(job.folder / archive, "w:gz") as tar:
+        for path in sorted(source.iterdir()):
+            tar.add(path, arcname=path.name)
+    return job.folder / archive

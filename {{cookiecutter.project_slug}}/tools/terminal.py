@@ -1,0 +1,75 @@
+"""What a person sees and presses: lines, sentences, Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+# What Ctrl-C, an editor or a closed terminal sends.
+INTERRUPTS = [
+    getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)
+]
+SPEAKING = threading.Lock()
+
+
+class UserError(Exception):
+    """What the user can mend, in one sentence."""
+
+
+def prepare() -> None:
+    """Let no character fail on the console's encoding, and no interrupt be lost."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    # A shell that starts a verb in the background has it ignore Ctrl-C.
+    for each in INTERRUPTS:
+        signal.signal(each, signal.default_int_handler)
+
+
+def say(line: str) -> None:
+    """Print a line of the verb's result at once, as a whole: several hosts speak."""
+    with SPEAKING:
+        print(line, flush=True)
+
+
+def note(line: str) -> None:
+    """Tell the user something that is not the verb's result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def at_interrupts(handler: object) -> Iterator[None]:
+    """Have Ctrl-C and its like do this while the block runs."""
+    before = {each: signal.signal(each, handler) for each in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)
+
+
+def uninterrupted() -> contextlib.AbstractContextManager:
+    """Have Ctrl-C and its like do nothing while the block runs to its end."""
+    return at_interrupts(signal.SIG_IGN)
+
+
+def parser_of(verb: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a verb's flags; the text is its docstring, shown by --help as it is."""
+    return argparse.ArgumentParser(
+        prog=f"python3 tools {verb}",
+        description=inspect.cleandoc(text),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def name_and_value(text: str) -> tuple[str, str]:
+    """Split NAME=VALUE, as an argument's type; the value may be empty."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f'"{text}" must be NAME=VALUE')
+    return name, value
