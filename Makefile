@@ -24,7 +24,7 @@ demo: $(VENV)/installed ## Generate a repository into demo/ and train it (LANGUA
 	scripts/demo.sh $(VENV)/bin/cookiecutter $(LANGUAGE)
 
 test: $(VENV)/installed ## Run all tests that this machine can run; say which are skipped and why
-	$(VENV)/bin/python -m pytest -n 2 -rs tests
+	$(VENV)/bin/python -m pytest -n 4 --dist loadgroup -rs tests
 
 lint: $(VENV)/installed ## Check formatting and style
 	$(VENV)/bin/ruff check $(RUFF_CONFIG)

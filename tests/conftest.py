@@ -18,6 +18,14 @@ pytest_plugins = ["engines", "skips"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Keep the tests of one module and language in one worker: each builds its images once."""
+    for item in items:
+        if item.path.parent.name == "containers" and hasattr(item, "callspec"):
+            group = f"{item.path.stem}-{item.callspec.params.get('language', '')}"
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def bake(cookies_session, tmp_path_factory):
     """Function: language, other answers → a repository of the caller's own, as if just generated.
