@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import types
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def fill(root: Path) -> None:
 def write_config(root: Path, name: str, content: object) -> None:
     """Write a file that the service puts into /opt/ml/input/config."""
     (root / "input" / "config" / name).write_text(json.dumps(content))
+
+
+def write_checkpoint(root: Path, steps: int, state: str, **hyperparameters: object) -> None:
+    """Write a checkpoint of a toy model, made with its defaults and these hyperparameters."""
+    (root / "checkpoints").mkdir(exist_ok=True)
+    defaults = {each.name: each.default for each in ToyModel.HYPERPARAMETERS}
+    with zipfile.ZipFile(root / f"checkpoints/checkpoint-{steps:08d}", "w") as archive:
+        archive.writestr("state", state)
+        archive.writestr("hyperparameters.json", json.dumps(defaults | hyperparameters))
 
 
 class ToyModel(Algorithm):

@@ -8,7 +8,10 @@ import types
 import pytest
 
 import train
+from job import TrainingFailure
 from job.algorithm import Algorithm
+from job.hyperparameters import Hyperparameter
+from job.stop import StopRequest
 
 
 class Mean(Algorithm):
@@ -56,3 +59,65 @@ def test_a_fit_can_ask_whether_to_stop(root, mean):
 
 def test_outside_of_a_job_nothing_asks_it_to_stop():
     assert Mean({}).stop_requested() is False
+
+
+def test_metrics_that_fail_cost_no_model(root, mean, capsys):
+    (root / "checkpoints").mkdir()
+    mean.metrics = lambda self: {"training:mean": None}
+    assert train.main(["train"]) == 0
+    assert json.loads((root / "model/metadata.json").read_text())["metrics"] is None
+    said, trace = capsys.readouterr()
+    warning = "WARNING: the metrics can't be had (TypeError: float() argument must be "
+    assert said.count(warning) == 1
+    assert "): the model is saved without them.\n" in said
+    assert "Traceback" in trace
+    assert (root / "checkpoints/checkpoint-00000001").exists()
+
+
+def test_metadata_that_fails_costs_no_model(root, mean, capsys):
+    mean.metadata = lambda self: 1 / 0
+    assert train.main(["train"]) == 0
+    assert json.loads((root / "model/metadata.json").read_text())["steps"] == 1
+    assert "WARNING: the metadata can't be had (ZeroDivisionError: " in capsys.readouterr().out
+
+
+def test_what_can_not_be_pickled_costs_no_model(root, mean, capsys):
+    (root / "checkpoints").mkdir()
+    mean.fit = lambda self: {"mean": 1.0, "function": lambda: 1}
+    mean.save = lambda self, folder: (folder / "mean.txt").write_text("1")
+    assert train.main(["train"]) == 0
+    assert (root / "model/mean.txt").exists()
+    assert "WARNING: the last checkpoint can't be had (" in capsys.readouterr().out
+    assert not list((root / "checkpoints").iterdir())
+
+
+def test_a_failure_that_metrics_mean_ends_the_job(root, mean):
+    def metrics(self):
+        raise TrainingFailure("The loss is no number.")
+
+    mean.metrics = metrics
+    assert train.main(["train"]) == 1
+    assert (root / "output/failure").read_text() == "The loss is no number.\n"
+
+
+def test_a_fit_that_was_told_to_stop_is_saved_and_has_no_checkpoint(root, mean, monkeypatch):
+    monkeypatch.setattr(StopRequest, "ask", lambda self: setattr(self, "told", True) or True)
+    (root / "checkpoints").mkdir()
+
+    def fit(self):
+        assert self.stop_requested()
+        return {"mean": 0.5}
+
+    mean.fit = fit
+    assert train.main(["train"]) == 0
+    assert json.loads((root / "model/metadata.json").read_text())["stopped"] is True
+    assert not list((root / "checkpoints").iterdir())
+
+
+def test_a_finished_fit_is_not_passed_off_for_one_of_other_hyperparameters(root, mean):
+    (root / "checkpoints").mkdir()
+    mean.HYPERPARAMETERS = (Hyperparameter("trees", int, 50, "nothing"),)
+    assert train.main(["train"]) == 0
+    assert train.main(["train", "--trees", "400"]) == 1
+    sentence = "checkpoint-00000001 was made with trees=50, and this job has trees=400: give the "
+    assert (root / "output/failure").read_text().startswith(sentence)

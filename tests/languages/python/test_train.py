@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from conftest import fill, write_config
+from conftest import fill, write_checkpoint, write_config
 
 import train
 from job import stop
@@ -79,8 +79,7 @@ def test_a_stop_before_the_first_step_fails_with_a_sentence(root, toy, monkeypat
 
 
 def test_a_run_resumes_from_the_checkpoint_c67(root, toy, capsys):
-    (root / "checkpoints").mkdir()
-    (root / "checkpoints/checkpoint-00000002").write_text("2")
+    write_checkpoint(root, 2, "2")
     assert train.main(["train"]) == 0
     log = capsys.readouterr().out
     assert "Resuming from checkpoint-00000002, after step 2." in log
@@ -89,8 +88,7 @@ def test_a_run_resumes_from_the_checkpoint_c67(root, toy, capsys):
 
 
 def test_a_run_that_resumes_at_the_end_saves_the_model_again(root, toy):
-    (root / "checkpoints").mkdir()
-    (root / "checkpoints/checkpoint-00000003").write_text("3")
+    write_checkpoint(root, 3, "3")
     assert train.main(["train"]) == 0
     assert json.loads((root / "model/metadata.json").read_text())["metrics"]
 
@@ -141,8 +139,7 @@ def test_models_that_differ_are_not_saved(run_hosts, tmp_path):
 
 def test_hosts_that_find_different_checkpoints_do_not_go_on_c66(run_hosts, tmp_path):
     fill(tmp_path / NAMES[0])
-    (tmp_path / NAMES[0] / "checkpoints").mkdir()
-    (tmp_path / NAMES[0] / "checkpoints/checkpoint-00000002").write_text("2")
+    write_checkpoint(tmp_path / NAMES[0], 2, "2")
     for code, _, errors in run_hosts(SEVERAL.format(checksum=7), NAMES):
         assert code == 1
         assert errors.startswith(

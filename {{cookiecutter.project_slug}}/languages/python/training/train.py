@@ -6,8 +6,15 @@ The service starts the image with the word "train" (C1); everything else comes f
 /opt/ml. The algorithm is in model.py, what SageMaker asks of a container in job/.
 """
 
+import signal
+
+if __name__ == "__main__":
+    # Kept for StopRequest. Before this line the kernel drops it, since this is process 1 (C6).
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
 import os
 import sys
+from functools import partial
 
 from job import cluster, outcome
 from job.channels import read_channels
@@ -44,22 +51,30 @@ def train(arguments: list[str], stop: StopRequest) -> None:
         channels = read_channels(Model.REQUIRED_CHANNELS, hosts, cluster.collect)
 
         model = Model(hyperparameters)
-        model.stop_requested = lambda: stop.received
+        model.stop_requested = stop.ask
         model.read(channels)
-        checkpoints = Checkpoints()
+        checkpoints = Checkpoints(hyperparameters)
         model.steps = checkpoints.resume(model.load_checkpoint)
+        if model.finished():
+            checkpoints.refuse_change()
         cluster.require_same(model.steps, "The hosts resumed after different steps")
 
-        metrics: dict[str, float] = {}
+        # On several hosts all do the same calls, so a failure of one must end them all.
+        attempt = (lambda _, call: call()) if hosts.several else outcome.attempt
+
+        def measure() -> dict[str, float]:
+            return {name: float(value) for name, value in model.metrics().items()}
+
+        metrics = None
         stopped = False
         while not model.finished() and not (stopped := cluster.on_any_host(stop.received)):
             model.step()
             model.steps += 1
-            metrics = model.metrics()
+            if hosts.leads and checkpoints.due() and not model.finished():
+                checkpoints.save(model.steps, model.save_checkpoint)
+            metrics = attempt("metrics", measure)
             if hosts.leads:
-                log_step(model.steps, metrics)
-                if checkpoints.due():
-                    checkpoints.save(model.steps, model.save_checkpoint)
+                log_step(model.steps, metrics or {})
 
         if model.steps == 0 and stopped:
             raise stopped_too_early()
@@ -67,14 +82,17 @@ def train(arguments: list[str], stop: StopRequest) -> None:
             cluster.require_same(model.checksum(), "The hosts have models of different checksums")
         metadata = {
             "hyperparameters": hyperparameters,
-            "metrics": metrics or model.metrics(),
+            "metrics": metrics or attempt("metrics", measure),
             "steps": model.steps,
-            "stopped": not model.finished(),
-            **model.metadata(),
+            "stopped": stop.told or not model.finished(),
+            **(attempt("metadata", model.metadata) or {}),
         }
         if hosts.leads:
-            checkpoints.save(model.steps, model.save_checkpoint)
-            save_model(model.save, Model.load, metadata)
+            save_model(model.save, model.load, metadata)
+            # Who resumes from a fit that was cut short would take it for a whole one.
+            if not stop.told:
+                last = partial(checkpoints.save, model.steps, model.save_checkpoint)
+                outcome.attempt("last checkpoint", last)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from job.hyperparameters import Hyperparameter
+from job.model_folder import refuse_unfinished
 
 
 class Algorithm:
@@ -76,6 +77,7 @@ class Algorithm:
     @staticmethod
     def load(folder: Path) -> Any:
         """Return what `save` wrote; an error keeps it from becoming the model of the job."""
+        refuse_unfinished(folder)
         for path in folder.glob("model.pickle"):
             return pickle.loads(path.read_bytes())
 

@@ -15,7 +15,14 @@ def root() -> Path:
     return Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 
+def name_of(path: Path) -> str:
+    """Return a data file's name as people know it: data/training/a.csv, here and in S3."""
+    folder = root() / "input"
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
 def read_config(name: str) -> dict[str, Any] | None:
+    """Return what a file of /opt/ml/input/config holds; None where there is none (C28)."""
     path = root() / "input" / "config" / name
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -26,6 +33,11 @@ def read_config(name: str) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise TrainingFailure(f"{path} must be a JSON object.")
     return content
+
+
+def as_text(value: Any) -> str:
+    """Return a hyperparameter's value as it is written in training-job.json."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @contextlib.contextmanager

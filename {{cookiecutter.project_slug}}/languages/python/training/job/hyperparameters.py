@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from job import TrainingFailure, UsageError
-from job.files import read_config
+from job.files import as_text, read_config
 from job.log import log
 
 RESERVED_NAMES = re.compile(r"sagemaker_|_tuning_objective_metric$")
@@ -157,11 +157,6 @@ def read_hyperparameters(
     pairs = (f"{name}={as_text(value)}" for name, value in sorted(values.items()))
     log(f"Hyperparameters: {' '.join(pairs)}")
     return values
-
-
-def as_text(value: Any) -> str:
-    """Return a hyperparameter's value as it is written in training-job.json."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def unknown_hyperparameter(name: str, known: Iterable[str]) -> str:

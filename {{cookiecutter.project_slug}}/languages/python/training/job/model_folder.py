@@ -1,6 +1,8 @@
 """The model: all of its files or none."""
 
+import contextlib
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +13,8 @@ from job.files import flush, named, root
 from job.log import log
 from job.outcome import saving
 
+UNFINISHED = ".saving"
+
 
 def save_model(
     save: Callable[[Path], None], load: Callable[[Path], Any], metadata: Mapping[str, Any]
@@ -18,13 +22,14 @@ def save_model(
     """Write the model's files and metadata.json to /opt/ml/model, all or nothing (C59).
 
     `save` writes them into an empty folder, `load` reads them back, then they are renamed into
-    place. Raises TrainingFailure where `save` wrote nothing: the service takes a job without a
-    model for completed (C60).
+    place. The folder lies in /opt/ml/model, since nothing is renamed from one mount to another; a
+    process that is killed leaves it there, for a mark that the model is not whole. Raises
+    TrainingFailure where `save` wrote nothing: the service takes a job without a model for
+    completed (C60).
     """
     folder = root() / "model"
-    aside = folder / ".saving"
+    aside = folder / UNFINISHED
     placed: list[Path] = []
-    description = json.dumps(metadata, indent=2, default=_plain) + "\n"
     with saving:
         try:
             shutil.rmtree(aside, ignore_errors=True)
@@ -32,19 +37,22 @@ def save_model(
             with named(aside):
                 save(aside)
             files = sorted(path for path in aside.rglob("*") if path.is_file())
-            if aside / "metadata.json" in files:
-                raise TrainingFailure(
-                    "save() in model writes metadata.json, which is train's own: "
-                    "give it another name."
-                )
             if not any(path.stat().st_size > 0 for path in files):
                 raise TrainingFailure(
                     f"The model folder {folder} would be empty: save() in model wrote no file."
                 )
             load(aside)
-            files.append(aside / "metadata.json")
+            description = aside / "metadata.json"
+            if description in files:
+                description = aside / "training-metadata.json"
+                log(
+                    "WARNING: save() in model wrote a metadata.json: "
+                    f"what train says of the job is in {description.name}."
+                )
+            files.append(description)
             with named(aside):
-                files[-1].write_text(description, encoding="utf-8")
+                text = json.dumps(as_json(metadata), indent=2) + "\n"
+                description.write_text(text, encoding="utf-8")
             for path in files:
                 flush(path)
             for path in files:
@@ -62,6 +70,29 @@ def save_model(
     log(f"Saved the model in {folder}: {', '.join(names)}.")
 
 
-def _plain(value: Any) -> Any:
-    """Return a number of NumPy as Python's own, anything else as text."""
-    return value.item() if hasattr(value, "item") else str(value)
+def refuse_unfinished(folder: Path) -> None:
+    """Raise TrainingFailure for a model that a killed job left half-written."""
+    if (folder / UNFINISHED).exists():
+        raise TrainingFailure(
+            f"{folder} holds {UNFINISHED}: the job was killed while it saved the model, "
+            "so it is not whole."
+        )
+
+
+def as_json(value: Any, within: tuple[int, ...] = ()) -> Any:
+    """Return what JSON can say of a value of any type: what it has no word for as text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    with contextlib.suppress(Exception):
+        if isinstance(value, int | float):
+            return value if math.isfinite(value) else str(value)
+        if id(value) not in within:
+            within = (*within, id(value))
+            if isinstance(value, Mapping):
+                return {str(key): as_json(each, within) for key, each in value.items()}
+            if hasattr(value, "tolist"):  # arrays and numbers of NumPy
+                return as_json(value.tolist(), within)
+            if isinstance(value, list | tuple | set | frozenset):
+                return [as_json(each, within) for each in value]
+        return str(value)
+    return f"a {type(value).__name__}"

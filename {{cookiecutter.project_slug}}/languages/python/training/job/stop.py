@@ -17,6 +17,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.received = False
+        self.told = False
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         # The C handler writes to this pipe even when the main thread runs no Python code.
@@ -28,6 +29,13 @@ class StopRequest:
             after_in_child=_forget_signals,
         )
         threading.Thread(target=self._wait, args=(reader,), daemon=True).start()
+        # The first line of train.py has kept it until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def ask(self) -> bool:
+        """Return whether it has come, and keep in mind that a fit was told so."""
+        self.told = self.received
+        return self.told
 
     def _wait(self, reader: int) -> None:
         while signal.SIGTERM not in os.read(reader, 1):
