@@ -69,3 +69,22 @@ def test_channels_that_can_not_be_read_are_one_sentence_c33_c50(root, config, se
     with pytest.raises(TrainingFailure) as failure:
         read_channels(["training"])
     assert sentence in str(failure.value)
+
+
+def test_a_host_without_a_file_of_a_whole_channel_says_so_c52(root, capsys):
+    channel = {"S3DistributionType": "FullyReplicated"}
+    write_config(root, "inputdataconfig.json", {"training": channel})
+    three = Hosts(["a", "b", "c"], "c")
+    assert read_channels([], three, lambda value: {"c": value}) == {"training": []}
+    assert (
+        'Channel "training": no file is left for this host: it has 1 file and the job 3 hosts. '
+        "ShardedByS3Key, or more files, give each its share.\n"
+    ) in capsys.readouterr().out
+    assert len(read_channels([])["training"]) == 1
+    assert "no file is left" not in capsys.readouterr().out
+
+
+def test_a_file_of_no_bytes_is_none(root):
+    for name in ("part-0.csv", "part-1.csv.gz", "part-2"):
+        (root / "input/data/training" / name).touch()
+    assert [path.name for path in read_channels([])["training"]] == ["a.txt"]

@@ -112,18 +112,6 @@ def test_a_resumed_training_equals_one_that_was_never_interrupted(tmp_path, save
     assert resumed.metrics() == whole.metrics()
 
 
-@pytest.mark.parametrize("kept", [0, 1, 4, 25, 100, 2000, -1])
-def test_a_broken_checkpoint_is_an_error_and_changes_nothing(tmp_path, saved, kept):
-    path = tmp_path / "checkpoint"
-    model = train(PENGUINS, 3)
-    model.save_checkpoint(path)
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match="it is damaged"):
-        model.load_checkpoint(path)
-    take_steps(model, 4)
-    assert saved(model) == saved(train(PENGUINS, 4))
-
-
 def test_a_checkpoint_of_other_columns_is_an_error(tmp_path, write):
     train(PENGUINS, 3).save_checkpoint(tmp_path / "checkpoint")
     other = train({"training": [write(GOOD)]}, 1)
@@ -155,6 +143,8 @@ FORMS = {
     "blank lines at the end": GOOD + "\n  \n\n",
     "blank lines at the end, CRLF": GOOD.replace("\n", "\r\n") + "\r\n\r\n",
     "a blank line between": GOOD.replace("0,5", "\n0,5"),
+    "the truths of pandas": GOOD.replace("0,", "False,").replace("1,3", "True,3"),
+    "the truths of R": GOOD.replace("0,", "FALSE,").replace("1,3", "TRUE,3"),
     "quotes": '"is_male","a","b"\n0,"1",2\n1,3,"4"\n0,5,6\n"1",7,8\n',
     "other ways to write a number": "is_male,a,b\n0.0,1.,2\n1e0,+3,.4e1\n-0,5,6\n1,70e-1,8.0\n",
     "another order": "b,is_male,a\n2,0,1\n4,1,3\n6,0,5\n8,1,7\n",
@@ -234,6 +224,7 @@ def test_what_is_missing_in_the_last_column_of_parquet_is_no_short_row(parquet):
 
 # ---- Data that is refused ------------------------------------------------------------------
 
+GROUPS = ": write a point for decimals, and nothing between thousands."
 ROWS = [
     ("0,1,abc", ', column "b": "abc" is not a number.'),
     ("0,inf,1", ', column "a": "inf" is not a number.'),
@@ -242,7 +233,20 @@ ROWS = [
     ("0,1e400,1", ', column "a": "1e400" is not a number.'),
     ("0,1_0,1", ', column "a": "1_0" is not a number.'),
     ("0,0x10,1", ', column "a": "0x10" is not a number.'),
-    ("0,true,1", ', column "a": "true" is not a number.'),
+    ("0,yes,1", ', column "a": "yes" is not a number.'),
+    ("0,NA,1", ', column "a": "NA" is not a number: a missing value is an empty cell.'),
+    ('0,"n/a",1', ', column "a": "n/a" is not a number: a missing value is an empty cell.'),
+    ("0,null,1", ', column "a": "null" is not a number: a missing value is an empty cell.'),
+    ("0,None,1", ', column "a": "None" is not a number: a missing value is an empty cell.'),
+    ("0,\\N,1", ', column "a": "\\N" is not a number: a missing value is an empty cell.'),
+    ("0,?,1", ', column "a": "?" is not a number: a missing value is an empty cell.'),
+    ("0,-,1", ', column "a": "-" is not a number: a missing value is an empty cell.'),
+    ("NA,1,1", ', column "is_male": "NA" is not a number: a missing value is an empty cell.'),
+    ('0,"1,5",1', f', column "a": "1,5" is not a number{GROUPS}'),
+    ('0,"1,234,567.8",1', f', column "a": "1,234,567.8" is not a number{GROUPS}'),
+    ("0,1.234.567,1", f', column "a": "1.234.567" is not a number{GROUPS}'),
+    ("0,1 234,1", f', column "a": "1 234" is not a number{GROUPS}'),
+    ("0,1'234,1", f', column "a": "1\'234" is not a number{GROUPS}'),
     ("0,2020-01-01,1", ', column "a": "2020-01-01" is not a number.'),
     ('0,"x,y",1', ', column "a": "x,y" is not a number.'),
     ("0,1", ": 2 fields, but the header has 3."),
@@ -265,6 +269,11 @@ ROWS = [
         ({"is_male": [0, 2]}, ', row 2, column "is_male": 2 is neither 0 nor 1.'),
         ({"is_male": [None, 1]}, ', row 1, column "is_male": the target is empty.'),
         ({"c": [1, 2]}, ': column "c" is not in FIRST.'),
+        (
+            {"__index_level_0__": [0, 1]},
+            ': the column "__index_level_0__" holds row numbers of pandas: '
+            "write the file without them (index=False).",
+        ),
     ],
 )
 def test_a_bad_cell_of_parquet_is_named(write, parquet, column, problem):
@@ -326,8 +335,57 @@ FILES = {
     ),
     "a header alone": ("is_male,a\n", "FILE has a header but no rows."),
     "a header alone, without newline": ("is_male,a", "FILE has a header but no rows."),
-    "nothing": ("", "FILE is empty."),
-    "blank lines": ("\n\n", "FILE is empty."),
+    "no header": (
+        "0,1,2\n1,3,4\n",
+        "FILE, line 1 holds numbers: write a header line with the names of the columns.",
+    ),
+    "no header, with row numbers": (
+        ",0,1\n0,1,2\n",
+        "FILE, line 1 holds numbers: write a header line with the names of the columns.",
+    ),
+    "row numbers of pandas": (
+        ",is_male,a\n0,0,1\n",
+        "FILE, line 1: column 1 has no name, as the row numbers of pandas and R: "
+        "write the file without them (index=False, row.names = FALSE).",
+    ),
+    "row numbers of R": (
+        '"","is_male","a"\n"1",0,1\n',
+        "FILE, line 1: column 1 has no name, as the row numbers of pandas and R: "
+        "write the file without them (index=False, row.names = FALSE).",
+    ),
+    "row numbers that were read back": (
+        "Unnamed: 0,is_male,a\n0,0,1\n",
+        'FILE, line 1: the column "Unnamed: 0" holds row numbers of pandas: '
+        "write the file without them (index=False).",
+    ),
+    "semicolons": (
+        "is_male;a\n0;1,5\n",
+        "FILE, line 1: the columns are separated by semicolons: write the file with commas.",
+    ),
+    "Excel's own line": (
+        "sep=;\nis_male;a\n0;1\n",
+        "FILE, line 1: the columns are separated by semicolons: write the file with commas.",
+    ),
+    "tabs": (
+        "is_male\ta\n0\t1\n",
+        "FILE, line 1: the columns are separated by tabs: write the file with commas.",
+    ),
+    "an Excel workbook": (
+        b"PK\x03\x04\x14\0",
+        "FILE is an Excel workbook or a ZIP archive: save it as CSV UTF-8.",
+    ),
+    "a web page": (
+        "\n<!DOCTYPE html>\n",
+        "FILE is a web page or XML, not CSV: download the file itself.",
+    ),
+    "JSON lines": ('{"a": 1}\n', "FILE is JSON: only CSV and Parquet can be read."),
+    "bzip2": (b"BZh91AY", "FILE is compressed by bzip2: only gzip can be read."),
+    "a pointer of Git LFS": (
+        "version https://git-lfs.github.com/spec/v1\n",
+        "FILE is a pointer of Git LFS, not the file: run git lfs pull.",
+    ),
+    "nothing": ("", 'No file of channel "training" has a header.'),
+    "blank lines": ("\n\n", 'No file of channel "training" has a header.'),
     "gzip that ends early": (GZIP[:40], "FILE is damaged: it can't be unpacked."),
     "Parquet that ends early": (
         b"PAR1\0\x15\0",
@@ -336,7 +394,7 @@ FILES = {
     ),
     "UTF-16": (
         GOOD.encode("utf-16"),
-        "FILE is not a text file in UTF-8: only CSV and Parquet can be read.",
+        'FILE is UTF-16, as Excel\'s "Unicode text" is: save it as CSV UTF-8.',
     ),
     "Latin-1": (
         "is_male,größe\n0,1\n".encode("latin-1"),
@@ -416,9 +474,8 @@ def test_a_host_without_rows_has_the_model_of_the_other(run_hosts, tmp_path, emp
 def test_columns_that_differ_between_hosts_name_the_host(run_hosts, tmp_path):
     give(tmp_path, [GOOD, GOOD.replace("b", "c", 1)])
     ends = run_hosts(ON_A_HOST.format(more="{}"), HOSTS[:2])
-    folders = [tmp_path / name / "input/data/training" for name in HOSTS[:2]]
-    place = f"{folders[1]}/a.csv, line 1"
-    assert ends[1][2] == f'{place}: column "c" is not in {folders[0]}/a.csv of 127.0.0.1.\n'
+    place = "data/training/a.csv, line 1"
+    assert ends[1][2] == f'{place}: column "c" is not in data/training/a.csv of 127.0.0.1.\n'
     assert ends[0][2].startswith("Host algo-2 is gone")
 
 
@@ -441,3 +498,31 @@ def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
     monkeypatch.setattr(xgboost, "build_info", lambda: {"USE_CUDA": True})
     with pytest.raises(TrainingFailure, match='"device" is "cuda", but there is no GPU'):
         train(PENGUINS, device="cuda")
+
+
+def test_empty_parts_are_skipped(write, saved, capsys):
+    parts = [write("", "0.csv"), write("\n \n", "1.csv"), write(gzip.compress(b""), "2.csv")]
+    model = train({"training": [*parts, write(GOOD)], "validation": [*parts[:1], write(GOOD)]})
+    assert saved(model) == saved(train({"training": [write(GOOD)], "validation": [write(GOOD)]}))
+    said = capsys.readouterr().out
+    for path in parts:
+        assert f"{path} is empty: skipped.\n" in said
+
+
+def test_truths_are_ones_and_zeros_among_missing_values(write, saved):
+    words = train({"training": [write("is_male,a,b\nTrue,,2\nfalse,TRUE,\nTRUE,False,nan\n")]})
+    numbers = train({"training": [write("is_male,a,b\n1,,2\n0,1,\n1,0,nan\n", "b.csv")]})
+    assert saved(words) == saved(numbers)
+
+
+def test_a_channel_without_rows_names_its_own_file(write):
+    header = write("is_male,a,b\n", "b.csv")
+    assert_refused(f"{header} has a header but no rows.", write(GOOD), validation=[header])
+
+
+def test_a_data_file_is_named_as_people_know_it(root):
+    path = root / "input/data/training/sub/a.csv"
+    path.parent.mkdir()
+    path.write_text("is_male,a\n0,x\n")
+    with pytest.raises(TrainingFailure, match=r"^data/training/sub/a\.csv, line 2, column"):
+        train({"training": [path]})

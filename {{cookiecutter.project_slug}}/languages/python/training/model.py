@@ -15,9 +15,10 @@ import xgboost
 
 from job import TrainingFailure, cluster
 from job.algorithm import Algorithm
+from job.files import name_of
 from job.hyperparameters import Hyperparameter
 from job.log import log
-from tables import read_header, read_table, spool
+from tables import read_headers, read_table, spool
 
 
 class Model(Algorithm):
@@ -49,7 +50,8 @@ class Model(Algorithm):
             "max_depth": hyperparameters["max_depth"],
             "subsample": hyperparameters["subsample"],
             "seed": hyperparameters["seed"],
-            # A resumed training draws the same rows as one that was never interrupted.
+            # From XGBoost 3.3 on, a resumed training draws the rows of one that was never
+            # interrupted.
             "seed_per_iteration": True,
         }
 
@@ -59,34 +61,39 @@ class Model(Algorithm):
         On several hosts, one may have no files. Raises TrainingFailure with file, line and column
         for what can't be read.
         """
-        columns, place = self._columns(channels["training"])
+        used = [name for name in ("training", "validation") if name in channels]
+        headers = {name: read_headers(channels[name]) for name in used}
+        columns, place = self._columns(headers["training"])
         self._features = [name for name in columns if name != self._target]
         self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
         self._rows = {}
-        for channel in ("training", "validation"):
-            if channel in channels:
-                tables = (
-                    read_table(file, place, columns, self._target) for file in channels[channel]
-                )
-                features, targets = spool(tables, columns, self._target)
-                log(f"Read {len(targets)} rows of {channel}.")
-                self._rows[channel] = sum(cluster.collect(len(targets)).values())
-                if self._rows[channel] == 0:
-                    raise TrainingFailure(f"{place} has a header but no rows.")
-                # A byte for each number, which is all that training needs.
-                self._matrices[channel] = xgboost.QuantileDMatrix(
-                    features,
-                    targets,
-                    feature_names=self._features,
-                    ref=self._matrices.get("training"),
-                )
+        for channel in used:
+            tables = (
+                read_table(file, header, place, columns, self._target)
+                for file, header in headers[channel].items()
+            )
+            features, targets = spool(tables, columns, self._target)
+            log(f"Read {len(targets)} rows of {channel}.")
+            self._rows[channel] = sum(cluster.collect(len(targets)).values())
+            if self._rows[channel] == 0:
+                named = next(map(name_of, channels[channel]), f'Channel "{channel}"')
+                raise TrainingFailure(f"{named} has a header but no rows.")
+            # A byte for each number, which is all that training needs.
+            self._matrices[channel] = xgboost.QuantileDMatrix(
+                features,
+                targets,
+                feature_names=self._features,
+                ref=self._matrices.get("training"),
+            )
         self._evaluated = [(matrix, name) for name, matrix in self._matrices.items()]
         self._booster = self._new_booster()
 
-    def _columns(self, files: list[Path]) -> tuple[list[str], str]:
+    def _columns(self, headers: dict[Path, list[str]]) -> tuple[list[str], str]:
         """Return the columns that all files must have, and the file that they were found in."""
-        own = (read_header(files[0]), str(files[0])) if files else None
+        own = next(((header, name_of(file)) for file, header in headers.items()), None)
         found = {host: first for host, first in cluster.collect(own).items() if first}
+        if not found:
+            raise TrainingFailure('No file of channel "training" has a header.')
         host, (columns, place) = next(iter(found.items()))
         return columns, place if found[host] == own else f"{place} of {host}"
 
@@ -115,18 +122,12 @@ class Model(Algorithm):
 
     def save_checkpoint(self, path: Path) -> None:
         """Write all that `load_checkpoint` needs to go on to one file."""
-        content = self._booster.save_raw("ubj")
-        path.write_bytes(zlib.crc32(content).to_bytes(4, "big") + content)
+        path.write_bytes(self._booster.save_raw("ubj"))
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raises any error where it can't be read or does not fit."""
-        checkpoint = path.read_bytes()
-        checksum, content = checkpoint[:4], checkpoint[4:]
-        # XGBoost itself crashes, or takes all the memory, where a file ends too early.
-        if zlib.crc32(content).to_bytes(4, "big") != checksum:
-            raise ValueError("it is damaged")
         booster = self._new_booster()
-        booster.load_model(bytearray(content))
+        booster.load_model(bytearray(path.read_bytes()))
         if booster.feature_names != self._features:
             raise ValueError("it was made from data with other columns")
         self._booster = booster

@@ -18,7 +18,8 @@ def read_channels(
 ) -> dict[str, list[Path]]:
     """Return the files of each channel, sorted, by the channel's name (C32, C43).
 
-    Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
+    Skips what is no data: names that start with "." or "_", and files of no bytes, such as folder
+    markers and the empty parts that Spark writes. Several hosts share
     out the files of a channel that each of them has as a whole, so that each row counts once (C52);
     one of them may have none. `collect` returns what each host gives it. Raises TrainingFailure for
     a required channel that is missing, one that is empty on every host, and Pipe mode (C50).
@@ -56,6 +57,12 @@ def read_channels(
             )
         if config[name].get("S3DistributionType") == "FullyReplicated":
             channels[name] = files[hosts.rank :: len(hosts.names)]
+            if not channels[name]:
+                log(
+                    f'Channel "{name}": no file is left for this host: it has '
+                    f"{_count(len(files), 'file')} and the job {len(hosts.names)} hosts. "
+                    "ShardedByS3Key, or more files, give each its share."
+                )
     counts = [f"{name} ({_count(len(files), 'file')})" for name, files in channels.items()]
     log(f"Channels: {', '.join(counts) or 'none'}.")
     return channels
@@ -64,7 +71,7 @@ def read_channels(
 def _is_data(path: Path, folder: Path) -> bool:
     if any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
         return False
-    return path.is_file() and (path.suffix != "" or path.stat().st_size > 0)
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _count(number: int, noun: str) -> str:

@@ -46,7 +46,16 @@ ONE_HOST = Hosts(["algo-1"], "algo-1")
 
 
 def read_hosts() -> Hosts:
-    """Return the hosts of resourceconfig.json (C34); without it, one."""
+    """Return the hosts of resourceconfig.json (C34); without it, one.
+
+    One that is not among the hosts is added to them: somebody must lead. Raises TrainingFailure
+    where it does not say which of several this is.
+    """
     config = read_config("resourceconfig.json") or {}
-    current = config.get("current_host", ONE_HOST.current)
-    return Hosts(sorted(config.get("hosts", [current])), current)
+    names = config.get("hosts") or []
+    current = config.get("current_host") or (names or [ONE_HOST.current])[0]
+    if len(names) > 1 and not config.get("current_host"):
+        raise TrainingFailure(
+            f"resourceconfig.json has no current_host: which of {', '.join(names)} is this?"
+        )
+    return Hosts(sorted({*names, current}), current)
