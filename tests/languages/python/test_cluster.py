@@ -60,7 +60,22 @@ cluster.on_any_host(False)
     ends = join(body)
     code, _, errors = ends.pop(victim)
     assert (code, errors) == (1, "It is broken.\n")
-    assert ends[0][::2] == (1, GONE.format(NAMES[victim]))
+    assert ends[0][::2] == (1, f"Host {NAMES[victim]} failed: It is broken.\n")
+
+
+@pytest.mark.parametrize("victim", [0, 1, 2])
+def test_the_others_say_what_is_wrong_with_a_host_that_fails_c98(join, victim):
+    body = f"""
+cluster.barrier()
+if rank == {victim}:
+    raise ValueError("no such\\ncolumn") from KeyError("income")
+time.sleep(600)
+"""
+    ends = join(body, NAMES)
+    assert ends.pop(victim)[0] == 1
+    cause = "ValueError: no such column (caused by KeyError: 'income')"
+    for code, _, errors in ends:
+        assert (code, errors) == (1, f"Host {NAMES[victim]} failed: {cause}\n")
 
 
 def test_a_worker_that_dies_before_the_end_fails_the_leader_c98(join):
@@ -76,7 +91,8 @@ if rank == 1:
 cluster.on_any_host(False)
 """
     leader, worker = join(body)
-    assert leader[::2] == (1, GONE.format("algo-2"))
+    assert leader[0] == 1
+    assert leader[2].startswith("Host algo-2 failed: XGBoostError: ")
     assert worker[2].startswith("XGBoostError: ")
 
 
@@ -119,16 +135,71 @@ cluster.on_any_host(False)
     assert "Waiting for algo-2 since 0 s.\n" in leader[1]
 
 
-def test_a_stranger_at_the_leaders_port_is_no_host(join):
-    stranger = """
+@pytest.mark.parametrize(
+    "says",
+    [
+        r"b'GET / HTTP/1.1\r\n'",
+        r"b'\xff\xfe\n'",
+        r"b'a' * 100_000",
+        r"b'algo-9\n'",
+        r"b''",
+        r"b'\x16\x03\x01\x02'",
+    ],
+)
+def test_a_stranger_at_the_leaders_port_is_no_host(join, says):
+    stranger = f"""
 while rank == 1:
     try:
-        socket.create_connection(("127.0.0.1", cluster.PORT)).sendall(b"GET / HTTP/1.1\\n")
+        strangers = [socket.create_connection(("127.0.0.1", cluster.PORT)) for _ in range(2)]
+        for each in strangers:
+            each.sendall({says})
         break
     except OSError:
         time.sleep(0.1)
 """
     assert [code for code, _, _ in join("pass", before=stranger)] == [0, 0]
+
+
+def test_one_of_a_hosts_name_at_another_address_is_refused(join):
+    # The names are addresses: what comes from 127.0.0.1 is not 127.0.0.2.
+    body = "print(cluster.collect(rank))"
+    before = """
+here = (hosts.current, 0)
+socket.create_connection = functools.partial(socket.create_connection, source_address=here)
+if rank == 1:
+    while True:
+        try:
+            stranger = socket.socket()
+            stranger.bind(("127.0.0.3", 0))
+            stranger.connect(("127.0.0.1", cluster.PORT))
+            stranger.sendall(b"127.0.0.2\\n")
+            print("told", stranger.makefile().readline())
+            break
+        except OSError:
+            time.sleep(0.1)
+"""
+    leader, worker = join(body, ["127.0.0.1", "127.0.0.2"], before="import functools\n" + before)
+    assert (leader[0], worker[0]) == (0, 0), leader[2] + worker[2]
+    assert "told refused 127.0.0.2 is at 127.0.0.2, not at 127.0.0.3\n" in worker[1]
+
+
+def test_a_second_host_of_the_same_name_is_refused_and_told(join):
+    before = """
+while rank == 1:
+    try:
+        first, second = (socket.create_connection(("127.0.0.1", cluster.PORT)) for _ in range(2))
+    except OSError:
+        time.sleep(0.1)
+        continue
+    first.sendall(b"algo-2\\n")
+    second.sendall(b"algo-2\\n")
+    print("told", second.makefile().readline(), flush=True)
+    os._exit(9)
+"""
+    # The third host is awaited meanwhile.
+    leader, worker = join("pass", NAMES, NAMES[:2], before)
+    assert leader[::2] == (1, GONE.format("algo-2"))
+    assert worker[1] == "told refused none of this name is awaited\n\n"
 
 
 def test_one_host_opens_no_socket_and_answers_at_once_c100(monkeypatch):

@@ -18,13 +18,15 @@ from typing import Any, TextIO
 from job import TrainingFailure
 from job.hosts import ONE_HOST, Hosts
 from job.log import log
-from job.outcome import fail_at_once
+from job.outcome import explain, fail_at_once
 from job.stop import StopRequest, stopped_too_early
 
 # Seconds that a host may be silent; the environment's HOST_TIMEOUT shortens them for a rehearsal.
 HOST_TIMEOUT = 900
 PORT = 9099  # of the leader, for the links; the others are any that are free
 RETRY = 0.5  # seconds
+INTRODUCTION = 2  # seconds that one who connects has to say its name
+LONGEST = 300  # characters of a name; whoever says more is no host
 WAITING_IS_LOGGED_EVERY = 30  # seconds
 GRACE = 2  # seconds in which a host whose peer is gone may still say what is wrong with itself
 
@@ -78,14 +80,14 @@ def join(hosts: Hosts, stop: StopRequest) -> Iterator[None]:
         collective.finalize()
         if hosts.leads:
             tracker.wait_for(timeout)
-    except XGBoostError as error:
-        if "/collective/" not in str(error):
-            raise
-        # Where a host is gone, the thread at its link ends the process meanwhile.
-        time.sleep(2 * GRACE)
-        if "timed out" not in str(error):
-            raise
-        raise _silent(hosts.others, timeout) from error
+    except BaseException as error:
+        if isinstance(error, XGBoostError) and "/collective/" in str(error):
+            # Where a host is gone, the thread at its link ends the process meanwhile.
+            time.sleep(2 * GRACE)
+            if "timed out" in str(error):
+                raise _silent(hosts.others, timeout) from error
+        _tell(f"Host {hosts.current} failed: {' '.join(explain(error)[0].split())}")
+        raise
 
 
 def on_any_host(flag: bool) -> bool:
@@ -143,41 +145,61 @@ def _accept_workers(workers: list[str], stop: StopRequest, timeout: int) -> str:
         while missing:
             _check(stop, deadline, missing, timeout)
             with contextlib.suppress(OSError, ValueError):  # Nobody, or a stranger.
-                connection, _ = server.accept()
-                connection.settimeout(10)
+                connection, (peer, _) = server.accept()
+                connection.settimeout(INTRODUCTION)
                 lines = connection.makefile()
-                missing.remove(name := lines.readline().rstrip())
+                name = lines.readline(LONGEST).rstrip()
+                if reason := _refusal(name, peer, missing):
+                    connection.sendall(f"refused {reason}\n".encode())
+                    connection.close()
+                    continue
+                missing.remove(name)
                 connection.settimeout(None)
                 _watch(name, connection, lines)
                 address = connection.getsockname()[0]
     return address
 
 
+def _refusal(name: str, peer: str, missing: list[str]) -> str:
+    """Return why one that calls itself so, from this address, is none of the workers awaited."""
+    if name not in missing:
+        return "none of this name is awaited"
+    try:
+        known = {each[4][0] for each in socket.getaddrinfo(name, None, socket.AF_INET)}
+    except OSError:  # Its name may not be known yet (C39).
+        return ""
+    return "" if peer in known else f"{name} is at {' or '.join(sorted(known))}, not at {peer}"
+
+
 def _connect_to_leader(leader: str, stop: StopRequest, timeout: int) -> tuple[str, int]:
     """Link to the leader, wait until all have; return its address and the port of its tracker."""
     deadline = time.monotonic() + timeout
-    connection = None
-    with _waiting_for([leader]):
-        while not connection:
-            _check(stop, deadline, [leader], timeout)
-            try:
-                connection = socket.create_connection((leader, PORT), 5)
-            except OSError:  # Its name may not be known yet (C39).
-                time.sleep(RETRY)
-    connection.settimeout(None)
-    # Not before the leader, who knows which host has not come.
-    deadline = time.monotonic() + timeout + 2 * GRACE
-    with _waiting_for(_hosts.others), contextlib.suppress(OSError):
-        connection.sendall(f"{_hosts.current}\n".encode())
-        while not select.select([connection], [], [], RETRY)[0]:
-            _check(stop, deadline, _hosts.others, timeout)
-    lines = connection.makefile()
-    line = _read(lines)
-    word, _, port = line.partition(" ")
-    if word != "start":
-        raise TrainingFailure(line or _gone(leader))
-    _watch(leader, connection, lines)
-    return connection.getpeername()[0], int(port)
+    while True:
+        connection = None
+        with _waiting_for([leader]):
+            while not connection:
+                _check(stop, deadline, [leader], timeout)
+                try:
+                    connection = socket.create_connection((leader, PORT), 5)
+                except OSError:  # Its name may not be known yet (C39).
+                    time.sleep(RETRY)
+        connection.settimeout(None)
+        # Not before the leader, who knows which host has not come.
+        end = time.monotonic() + timeout + 2 * GRACE
+        with _waiting_for(_hosts.others), contextlib.suppress(OSError):
+            connection.sendall(f"{_hosts.current}\n".encode())
+            while not select.select([connection], [], [], RETRY)[0]:
+                _check(stop, end, _hosts.others, timeout)
+        lines = connection.makefile()
+        line = _read(lines)
+        word, _, rest = line.partition(" ")
+        if word == "start":
+            _watch(leader, connection, lines)
+            return connection.getpeername()[0], int(rest)
+        if word != "refused" or time.monotonic() > deadline:
+            raise TrainingFailure(line or _gone(leader))
+        log(f"{leader} refuses this host ({rest}): trying again.")
+        time.sleep(10 * RETRY)
 
 
 def _check(stop: StopRequest, deadline: float, names: list[str], timeout: int) -> None:
@@ -190,7 +212,7 @@ def _check(stop: StopRequest, deadline: float, names: list[str], timeout: int) -
 
 def _read(lines: TextIO) -> str:
     try:
-        return lines.readline().rstrip()
+        return lines.readline(2000).rstrip()
     except OSError:
         return ""
 
