@@ -1,7 +1,11 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import job
 from job import cpus
 
 
@@ -28,9 +32,31 @@ def test_the_cpus_are_those_of_the_container(tmp_path, monkeypatch, files, numbe
 def test_threads_follow_the_cpus_unless_the_environment_says_otherwise(monkeypatch):
     monkeypatch.setattr(cpus, "cpus", lambda: 3)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    for name in ("OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+    for name in ("OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "OMP_WAIT_POLICY"):
         # So that it is taken away again.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     cpus.limit_threads()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert (os.environ["OMP_NUM_THREADS"], os.environ["POLARS_MAX_THREADS"]) == ("1", "3")
+
+
+def test_a_way_of_waiting_that_the_environment_chooses_stays(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    cpus.limit_threads()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_the_library_that_trains_takes_the_way_of_waiting(root):
+    # libgomp shows its settings when it is loaded, which must be after they are made.
+    program = "from job.cpus import limit_threads; limit_threads(); import xgboost"
+    environment = {**os.environ, "OMP_DISPLAY_ENV": "TRUE"}
+    environment.pop("OMP_WAIT_POLICY", None)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(job.__file__).parents[1],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in run.stderr
