@@ -11,6 +11,7 @@ import pytest
 from corpus import public
 from corpus.load import command
 from corpus.right import RIGHT
+from corpus.whole import ROWS
 from corpus.wrong import WRONG
 from support import LANGUAGES, oldest_python
 
@@ -131,6 +132,15 @@ def test_what_can_not_be_known_is_a_warning(row):
     _, texts, rule = row
     findings = command.check(texts, dict.fromkeys(texts, False))
     assert (of(findings, "error"), of(findings, "warning")) == ([], [rule]), findings
+
+
+@pytest.mark.parametrize("row", ROWS, ids=names(ROWS))
+def test_a_whole_dockerfile_of_someone_else(row):
+    _, verdict, texts = row
+    findings = command.check(texts, dict.fromkeys(texts, False))
+    errors, warnings = of(findings, "error"), of(findings, "warning")
+    assert bool(errors) == (verdict == "wrong"), findings
+    assert warnings or verdict != "unsure"
 
 
 # ---- The command ---------------------------------------------------------------------------

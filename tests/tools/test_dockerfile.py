@@ -8,6 +8,7 @@ from corpus import public
 from corpus.edits import ENTRYPOINTS
 from corpus.load import command, dockerfile, stages
 from corpus.right import RIGHT
+from corpus.whole import ROWS
 from corpus.wrong import WRONG
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -98,7 +99,8 @@ def dockerfiles():
         for each in changes:
             each._replace(more=()).apply(texts)
         yield name, texts["Dockerfile"]
-    for name, texts, *_ in [*public.RIGHT, *public.WRONG, *public.WARNED]:
+    others = [(each[0], each[1]) for each in [*public.RIGHT, *public.WRONG, *public.WARNED]]
+    for name, texts in [*others, *((each[0], each[2]) for each in ROWS)]:
         yield from ((name, text) for file, text in texts.items() if "file" in file.lower())
 
 

@@ -29,7 +29,7 @@ def has(folder: str, *names: str) -> dict[str, str]:
 
 PYTHON = has("/usr/local/bin", "python", "python3", "pip", "pip3")
 CONDA_PYTHON = has(CONDA, "python", "python3", "pip", "conda")
-R = {**has("/usr/local/bin", "R", "Rscript"), **has("/usr/bin", "install2.r", "r")}
+R = has("", "R", "Rscript", "install2.r", "r")
 JAVA = has("", "java")
 NO_PYTHON = ("python", "python3")
 NO_R = ("Rscript", "R", "r")

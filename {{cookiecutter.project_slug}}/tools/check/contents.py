@@ -10,7 +10,7 @@ from check.bases import SYSTEM_PATH, base_of
 from check.dockerfile import Instruction
 from check.environments import Environments, in_environment
 from check.runs import PYTHON_NAME
-from check.stages import is_within
+from check.stages import absolute, is_within
 
 
 class Contents(Environments):
@@ -82,12 +82,16 @@ class Contents(Environments):
         folder, name = posixpath.split(path)
         provided = self.base.programs.get(re.sub(r"python3\.\d+", "python3", name))
         exact = re.fullmatch(r"python(3\.\d+)", name)
+        if provided == "":
+            return None
         if provided == folder and (not exact or self.base_version in ("", exact[1])):
             return True
+        if PYTHON_NAME.fullmatch(name) and any(is_within(path, each) for each in self.dangling):
+            return False
         if any(is_within(path, each) for each in self.stage.unknown):
             return None
         if self.made(path):
-            return None
+            return True if path in self.written else None
         if PYTHON_NAME.fullmatch(name) and any(in_environment(path, each) for each in self.places):
             return True
         if any(in_environment(path, each.place) for each in self.installs if each.place):
@@ -98,22 +102,26 @@ class Contents(Environments):
 
     def made(self, path: str) -> bool:
         """Whether a RUN may have laid the file there."""
-        name = re.escape(posixpath.basename(path))
-        verbs = r"\b(cp|mv|ln|install|curl|wget|tee|cat|printf|echo|tar|unzip|rsync|jlink)\b|>"
-        verbs += r"|\b(update-)?alternatives\b"
+        if any(path == each or is_within(path, each) for each in self.written):
+            return True
+        tools = r"\b(mvnw?|gradlew?|jar|ant|sbt)\b"
+        return path.endswith(".jar") and bool(re.search(tools, self.text))
+
+    @cached_property
+    def written(self) -> set[str]:
+        """The files that RUN writes, and the folders that it fills."""
+        found: set[str] = set()
         for run in self.runs:
-            if re.search(rf"(?<![\w.-]){name}(?![\w-])", run.text) and re.search(verbs, run.text):
-                return True
-            if re.search(r"\bgit clone\b|\b(tar|unzip|aws s3)\b", run.text) and not is_within(
-                path, "/usr"
-            ):
-                return True
-            if path.endswith(".jar") and re.search(r"\b(mvnw?|gradlew?|jar|ant|sbt)\b", run.text):
-                return True
-        for prefix in re.findall(r"--output[= ](\S+)", self.text):  # jlink
-            if is_within(path, self.path(self.value(prefix))):
-                return True
-        return False
+            for each in run.commands:
+                targets = [target for operator, target in each.redirects if ">" in operator]
+                words = [self.value(unquote(word)) for word in each.words]
+                found |= {self.path(self.value(unquote(word)), run.folder) for word in targets}
+                found |= {self.path(word, run.folder) for word in written_by(words)}
+            if run.nodes is None:
+                found |= {
+                    self.path(word, run.folder) for word in re.findall(r"/[\w./-]+", run.text)
+                }
+        return found
 
     @cached_property
     def train_program(self) -> tuple[bool | None, str]:
@@ -171,6 +179,23 @@ class Contents(Environments):
     def copied_from(self) -> list[tuple[Instruction, str, list[str]]]:
         return [each for each in self.stage.copies if each[0].flag("from") is not None]
 
+    @cached_property
+    def dangling(self) -> list[str]:
+        """Environments of a build stage whose python links to one that the final image lacks."""
+        found = []
+        for each, target, sources in self.copied_from if "python" in self.base.missing else ():
+            stage = self.stages.get((each.flag("from") or "").lower())
+            if not stage or self.packages_bring("python3") or self.is_opaque:
+                continue
+            other = Contents(self.texts, [stage])
+            if other.base.programs.get("python") != "/usr/local/bin" or other.is_opaque:
+                continue
+            places = [*other.places, *(each.place for each in other.installs)]
+            for source in sources:
+                inside = [p for p in places if p.startswith("/") and is_within(p, absolute(source))]
+                found += [target + p[len(absolute(source)) :] for p in inside]
+        return found
+
     @property
     def brought_packages(self) -> bool:
         """Whether COPY --from, git or a script may have brought packages of Python."""
@@ -190,3 +215,36 @@ class Contents(Environments):
             re.search(rf"\b{re.escape(top)}\b", each.lower().replace("_", "-"))
             for each in [self.text, *listed]
         )
+
+
+def written_by(words: list[str]) -> list[str]:
+    """Return the files and folders that a command writes."""
+    name = posixpath.basename(words[0]) if words else ""
+    plain = [each for each in words[1:] if not each.startswith("-")]
+    options = dict(zip(words, words[1:]))
+    if name in ("cp", "mv", "ln", "install", "rsync") and len(plain) > 1:
+        target = plain[-1]
+        inside = [posixpath.join(target, posixpath.basename(each)) for each in plain[:-1]]
+        return (
+            [target, *inside]
+            if "." in posixpath.basename(target) or name == "ln"
+            else [target if not target.endswith("/bin") else "", *inside]
+        )
+    if name in ("curl", "wget"):
+        return [options[each] for each in ("-o", "-O", "--output") if each in options]
+    if name == "tee":
+        return plain
+    if name == "git" and "clone" in plain:
+        url = plain[1] if len(plain) > 1 else ""
+        return [plain[2] if len(plain) > 2 else posixpath.basename(url).replace(".git", "")]
+    if name in ("tar", "unzip", "aws", "gsutil", "bsdtar"):
+        return [options.get("-C") or options.get("-d") or (plain[-1] if name == "aws" else ".")]
+    if name == "update-alternatives" and "--install" in words:
+        return plain[:1]
+    if name == "jlink":
+        return [options.get("--output", ""), *(w[9:] for w in words if w.startswith("--output="))]
+    return []
+
+
+def unquote(word: str) -> str:
+    return word.strip("\"'")

@@ -210,9 +210,7 @@ def train_on_path(repository: Repository) -> Found:
         yield (
             repository.dockerfile,
             line_of_entry(repository),
-            f'{what}: write ENTRYPOINT ["train"]'
-            if False
-            else f"{what}: naming the program in ENTRYPOINT would make docker run start it too",
+            f"{what}: naming the program there would make `docker run IMAGE` start it too",
         )
 
 

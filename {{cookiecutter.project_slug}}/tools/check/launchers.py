@@ -169,7 +169,8 @@ def program_of(words: Sequence[str]) -> Program:
     launcher = posixpath.basename(words[0])
     rest = list(words[1:])
     if not INTERPRETER.fullmatch(launcher):
-        script = words[0] if PROGRAM.fullmatch(words[0]) else ""
+        file = PROGRAM.fullmatch(words[0]) or words[0].endswith((".sh", ".bash"))
+        script = words[0] if file else ""
         return Program(launcher, script, tuple(rest))
     if launcher == "R" and rest[:1] == ["CMD"]:
         return Program(launcher, known=True, batch=True)
@@ -190,6 +191,8 @@ def program_of(words: Sequence[str]) -> Program:
             if word in WITH_VALUE and rest:
                 rest.pop(0)
             continue
+        if launcher == "R":
+            continue  # R ignores plain words
         is_class = launcher == "java"
         return Program(launcher, word, tuple(rest), True, is_class=is_class)
     return Program(launcher, known=True)

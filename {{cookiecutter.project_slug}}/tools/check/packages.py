@@ -94,6 +94,7 @@ def packages_missing(repository: Repository) -> Found:
         or contents.base.toolkit
         or not contents.base.known
         or contents.brought_packages
+        or any("pip install" in text for text in repository.texts.values() if text[:2] == "#!")
     ):
         return
     lines = re.sub(r"#.*", "", repository.texts[names[0]]).split("\n")

@@ -166,9 +166,9 @@ class Follower:
             return self.walker.run_text(rest[0], rest[2:], name, start, depth)
         if rest == ["train"]:
             return [replace(start, words=(words[0], "train"))]
-        text = self.text_of(rest[0], start)
+        text = self.text_of(rest[0], start, on_path=False)
         if text is None:
-            where = self.where(rest[0], start)
+            where = self.where(rest[0], start, on_path=False)
             if KNOWN_SCRIPTS.fullmatch(posixpath.basename(rest[0])) and len(rest) > 1:
                 return self.argv(rest[1:], start, depth + 1)
             if self.contents.there(where) is False and "$" not in rest[0]:
@@ -220,16 +220,17 @@ class Follower:
             return [replace(start, words=tuple(words))]
         return self.argv([*interpreter, *words], start, depth + 1)
 
-    def where(self, word: str, start: Start) -> str:
+    def where(self, word: str, start: Start, on_path: bool = True) -> str:
+        """Return the path of a file: a bare name is looked for on the PATH, or else here."""
         folder = start.folder if start.folder not in ("", "?") else ""
-        if "/" in word or word.endswith((".sh", ".bash")):
+        if "/" in word or not on_path:
             return self.contents.path(word, folder)
         found = [f"{each}/{word}" for each in self.contents.folders]
         return next((each for each in found if each in self.contents.stage.files), "")
 
-    def text_of(self, word: str, start: Start) -> str | None:
+    def text_of(self, word: str, start: Start, on_path: bool = True) -> str | None:
         """Return the text of a file in the image, if it is known."""
-        path = self.where(word, start)
+        path = self.where(word, start, on_path)
         if not path:
             return None
         name = self.contents.stage.files.get(path)

@@ -63,11 +63,10 @@ def other(repository: Repository, start: Start) -> str:
         )
         if each is not language and foreign:
             return f'ENTRYPOINT runs "{shown}", and this is a repository in {language.name}'
-    if found.batch or (
-        found.known and found.script == "train" and len(words) < 4 and not found.inline
-    ):
+    bare = found.launcher == "R" and not found.script and not found.inline
+    if found.batch or bare or (found.known and found.script == "train" and len(words) < 4):
         path = repository.contents.path("train", start.folder)
-        if found.batch or not repository.contents.there(path):
+        if found.batch or bare or not repository.contents.there(path):
             return f'ENTRYPOINT runs "{shown}" without a program, which then takes "train" for one'
     named = f"the {language.name} program of this repository" if language else "a training program"
     if found.launcher in SERVERS | BUILD_TOOLS:
@@ -305,8 +304,13 @@ def interpreter(repository: Repository) -> Found:
             if (
                 located is None
                 and contents.base.known
+                and not contents.conda_prefixes
                 and short in contents.base.missing
-                and not (contents.is_opaque or contents.stage.unknown or contents.made("/" + short))
+                and not (
+                    contents.is_opaque
+                    or contents.stage.unknown
+                    or any(contents.made(f"{each}/{short}") for each in contents.folders)
+                )
             ):
                 what = f"the check can't tell what brings {name} into the image"
                 yield (

@@ -76,7 +76,8 @@ class Runs:
                 head = re.sub(r"\d*<<-?\S+", "", each.rest)
                 other = re.match(r"\s*(\S*python\S*|perl|Rscript)\b", head) and each.heredocs
                 plain = not head.strip() or re.fullmatch(r"\s*(\S*/)?(ba|da|z)?sh( -\w+)*\s*", head)
-                text = body if each.heredocs and plain else f"{each.rest}\n{body}"
+                whole = "".join(f"{text}{name}\n" for name, text in each.heredocs)
+                text = body if each.heredocs and plain else f"{each.rest}\n{whole}"
                 try:
                     nodes = None if other else parse(text)
                     if each.json is not None:
@@ -159,7 +160,9 @@ class Runs:
 
     def is_called(self, name: str) -> bool:
         """Whether a RUN calls the program itself, or python's pip."""
-        names = {name, "pip", "pip3"} if PYTHON_NAME.fullmatch(name) else {name}
+        names = {name}
+        if PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3"):
+            names |= {"pip", "pip3"}
         return any(words[0] in names for _, words in self.commands)
 
 

@@ -33,7 +33,7 @@ MOST = 40  # ways through a script
 
 
 Follow = Callable[[list[str], Start, int], list[Start]]
-TextOf = Callable[[str, Start], Optional[str]]
+TextOf = Callable[..., Optional[str]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ class Walker:
 
     def fallen(self, shell: Shell) -> list[Start]:
         """The script is over: what it ran last was waited for."""
-        return list(shell.last) or [replace(shell.start.with_waits("a shell"), stops=True)]
+        return list(shell.last or shell.behind) or [
+            replace(shell.start.with_waits("a shell"), stops=True)
+        ]
 
     def walk(self, nodes: list[Node], shell: Shell) -> list[Shell]:
         states = [shell]
@@ -268,6 +270,14 @@ class Walker:
         if name in (".", "source", "conda", "micromamba", "mamba") and activated(words):
             return [replace(shell, start=replace(shell.start, active=activated(words)))]
         if name in (".", "source"):
+            known = len(words) > 1 and shell.depth < 8
+            text = self.text_of(words[1], shell.start, False) if known else None
+            try:
+                inner = parse(text) if text else []
+            except ShellError:
+                inner = []
+            if inner:
+                return self.walk(inner, shell)
             return [replace(shell, start=replace(shell.start, active=shell.start.active or "?"))]
         if name in shell.functions:
             if shell.depth > 20:
