@@ -127,10 +127,11 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     run(repository, *cruft, "check")
     assert run(repository, *cruft, "diff").strip() == ""
 
-    # The user's edits: their files, of which Renovate moves one; an own verb at the end of the
-    # Makefile; two files of the template removed; one made their own.
+    # The user's edits: their files, of which Renovate moves one; a contract test skipped; own
+    # verbs, in local.mk and at the end of the Makefile; files of the template removed, one made
+    # their own.
     model, dependencies, job = PLACES[language]
-    theirs = [model, dependencies, "training-job.json", "README.md", "contract.ini"]
+    theirs = [model, dependencies, "training-job.json", "README.md"]
     for name in theirs:
         (repository / name).write_text(f"the user's {name}\n", encoding="utf-8")
     shutil.rmtree(repository / "data" / "validation")
@@ -139,7 +140,9 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     (repository / "tools/contract/pytest.ini").unlink()
     (repository / ".editorconfig").unlink()
     (repository / model).with_name("Helper.txt").write_text("the user's\n", encoding="utf-8")
+    append(repository / "contract.ini", "test_c4_entrypoint_is_in_exec_form = it is their way\n")
     append(repository / "Makefile", "\n# the user's\n")
+    (repository / "local.mk").write_text("own: ; @echo theirs\n", encoding="utf-8")
     own = ".dockerignore"
     append(repository / own, "*.log\n")
     lines = (repository / "pyproject.toml").read_text(encoding="utf-8").split(OWN_LINE)
@@ -153,8 +156,15 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     # owns; adds a file, and one that is the user's.
     shared = template / GENERATED
     tree = shared / "languages" / language
-    changed = [job, "tools/__main__.py", "Makefile"]
-    for name in [*theirs, *changed, own, "data/README.md", "data/training/penguins.csv"]:
+    changed = [job, "tools/__main__.py", "tools/contract/start.py", "Makefile"]
+    for name in [
+        *theirs,
+        *changed,
+        own,
+        "contract.ini",
+        "data/README.md",
+        "data/training/penguins.csv",
+    ]:
         path = shared / name if (shared / name).exists() else tree / name
         json = path.suffix == ".json"
         prepend(path, '  "EnableNetworkIsolation": false,\n' if json else "# version 2\n")
@@ -184,6 +194,7 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     for name in changed:
         assert b"# version 2\n" in after[name]
     assert after["Makefile"].endswith(b"\n# the user's\n")
+    assert run(repository, "make", "--no-print-directory", "own") == "theirs\n"
     assert {own, "notes.md"} < set(skipped(repository))
     assert os.access(repository / "tools/new.sh", os.X_OK)
     run(repository, *cruft, "check")
