@@ -1,9 +1,11 @@
 """What the tests of all folders share and no fixture can be."""
 
 import importlib
+import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -38,11 +40,25 @@ def copy_template(folder: Path) -> Path:
     return folder
 
 
+def real_python(version: str) -> str | None:
+    """Return a Python of just this version, such as 3.9; None where there is none.
+
+    By its own name: a shim of pyenv's may answer as another one, or not at all.
+    """
+    root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    named = shutil.which(f"python{version}")
+    ask = "import sys; print('{}.{}'.format(*sys.version_info))"
+    for python in filter(None, [named, *root.glob(f"versions/{version}.*/bin/python")]):
+        told = subprocess.run([python, "-c", ask], capture_output=True, encoding="utf-8")
+        if told.stdout.strip() == version:
+            return str(python)
+    return None
+
+
+@cache
 def oldest_python() -> str:
-    """Return Python 3.9 if it works here (a shim of pyenv may not), else this Python."""
-    found = shutil.which("python3.9")
-    works = found and subprocess.run([found, "-V"], capture_output=True).returncode == 0
-    return found if works else sys.executable
+    """Return Python 3.9, the oldest for tools/, else this Python: then vermin looks for newer."""
+    return real_python("3.9") or sys.executable
 
 
 def load_tools(repository: Path, *names: str) -> list:

@@ -2,11 +2,14 @@
 
 import ast
 import graphlib
+import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from support import TEMPLATE, oldest_python
+from support import TEMPLATE, oldest_python, real_python, unavailable
 
 TOOLS = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"
 # Top floor first: a module imports from floors below its own alone.
@@ -95,6 +98,33 @@ def test_each_verb_tells_its_flags_on_the_oldest_python(bake, verb, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: python3 tools {verb} ")
     assert not list((repository / "tools").rglob("__pycache__"))
+
+
+def test_nothing_asks_for_a_newer_python_than_is_promised(bake):
+    """Each module is read by Python 3.9, or by vermin, which knows what came when."""
+    repository = bake("python")
+    vermin, python = Path(sys.executable).with_name("vermin"), real_python("3.9")
+    if not (vermin.exists() or python):
+        unavailable("There is neither a Python 3.9 here nor vermin.")
+    commands = []
+    if vermin.exists():
+        commands.append([vermin, "--target=3.9-", "--violations", "--no-tips", "tools"])
+    if python:
+        # pytest is not there: the contract tests are only compiled.
+        names = [name for name in modules() if not re.match("__main__|contract.(?!run|sett)", name)]
+        compile_all = "[compile(p.read_bytes(), p, 'exec') for p in Path('tools').rglob('*.py')]"
+        script = f"from pathlib import Path; {compile_all}; import {', '.join(names)}"
+        commands.append([python, "-B", "-c", script])
+    for command in commands:
+        done = subprocess.run(
+            command,
+            cwd=repository,
+            env=os.environ | {"PYTHONPATH": "tools"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_there_are_verbs_and_a_word_that_is_none_is_a_usage_error(bake):
