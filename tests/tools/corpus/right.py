@@ -75,6 +75,7 @@ RIGHT = [
     ("a default in FROM", base(f"{PLATFORM} ${{MIRROR:-docker.io}}/python:3.13")),
     ("amd64 by another name", base("--platform=linux/x86_64 python:3.13")),
     ("the builder's platform in a builder", docker("FROM base AS lock", "FROM --platform=$BUILDPLATFORM golang:1.25 AS lock")),
+    ("platform by the verb build", base("python:3.13")),
     ("platform in the Makefile", base("python:3.13").then(file("Makefile", "build:\n\tdocker build --platform linux/amd64 .\n"))),
     ("latest in a comment", before("# FROM python:latest")),
     ("CMD in another stage", docker("FROM dependencies AS training", "FROM dependencies AS other\nCMD serve\nUSER nobody\nFROM dependencies AS training")),

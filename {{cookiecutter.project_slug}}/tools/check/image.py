@@ -275,7 +275,8 @@ def open_platform(repository: Repository) -> Found:
         re.search(r"docker (buildx )?build\b", each) for each in builds
     ):
         return  # who builds it, and where, is not said here
-    given = any(re.search(r"^[^#\n]*--platform", each, re.MULTILINE) for each in builds)
+    # The verb build gives it.
+    given = any(re.search(r"(?m)^[^#\n]*(--platform|tools build\b)", each) for each in builds)
     platform = image.root.platform or "$TARGETPLATFORM"
     wrong = "BUILDPLATFORM" if given else "(BUILD|TARGET)PLATFORM"
     if re.search(rf"\$\{{?{wrong}", platform):
