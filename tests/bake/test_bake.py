@@ -40,6 +40,7 @@ FILES = {
         tools/__main__.py
         tools/check/__init__.py
         tools/check/bases.py
+        tools/check/clauses.json
         tools/check/command.py
         tools/check/contents.py
         tools/check/dockerfile.py

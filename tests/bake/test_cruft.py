@@ -1,5 +1,6 @@
 """A generated repository and a later version of the template: `cruft update` keeps the edits."""
 
+import json
 import os
 import re
 import shutil
@@ -126,6 +127,8 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     commit(run, repository, "init")
     run(repository, *cruft, "check")
     assert run(repository, *cruft, "diff").strip() == ""
+    check = [sys.executable, "tools", "check"]
+    assert run(repository, *check, "--strict") == ""
 
     # The user's edits: their files, of which Renovate moves one; a contract test skipped; own
     # verbs, in local.mk and at the end of the Makefile; files of the template removed, one made
@@ -166,8 +169,8 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
         "data/training/penguins.csv",
     ]:
         path = shared / name if (shared / name).exists() else tree / name
-        json = path.suffix == ".json"
-        prepend(path, '  "EnableNetworkIsolation": false,\n' if json else "# version 2\n")
+        in_json = path.suffix == ".json"
+        prepend(path, '  "EnableNetworkIsolation": false,\n' if in_json else "# version 2\n")
     append(shared / "tools/contract/pytest.ini", "# version 2\n")
     append(shared / ".editorconfig", "# version 2\n")
     workflow = shared / ".github/workflows/ci.yml"
@@ -198,5 +201,9 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     assert {own, "notes.md"} < set(skipped(repository))
     assert os.access(repository / "tools/new.sh", os.X_OK)
     run(repository, *cruft, "check")
+    # What is found is what the edits above broke: the request, which is no JSON any more.
+    found = subprocess.run([*check, "--format", "json"], cwd=repository, capture_output=True).stdout
+    assert {each["rule"] for each in json.loads(found)} == {"json-invalid"}
+    assert {each["file"] for each in json.loads(found)} == {"training-job.json"}
     # What the user removed stays away.
     assert not {"tools/contract/pytest.ini", ".editorconfig", "data/validation"} & set(after)

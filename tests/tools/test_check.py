@@ -1,5 +1,6 @@
 """tools/check: what it finds in wrong repositories, and in right ones: nothing."""
 
+import importlib.util
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from corpus.load import command
 from corpus.right import RIGHT
 from corpus.whole import ROWS
 from corpus.wrong import WRONG
-from support import LANGUAGES, oldest_python
+from support import LANGUAGES, TEMPLATE, oldest_python
 
 PROGRAM = ["tools", "check"]
 
@@ -181,11 +182,41 @@ def test_the_forms_of_other_programs(written):
 
 
 @pytest.mark.parametrize("rule", sorted(command.RULES))
-def test_each_rule_is_taught(repository, rule, capsys):
-    assert command.main(["--explain", rule]) == 0
+def test_each_rule_is_taught(rule, capsys):
+    assert command.main(["--explain", rule], TEMPLATE) == 0
     first, _, lesson = capsys.readouterr().out.partition("\n\n")
     assert first.startswith(f"{rule}, ")
     assert len(lesson) > 150
+    for clause in filter(None, command.RULES[rule].clauses.split(", ")):
+        assert f"\n\n{clause}. " in lesson
+
+
+def test_a_rule_s_clauses_are_printed_with_their_document_s_address(repository):
+    printed = run(repository, "--explain", "shell-form").stdout
+    assert "\n\nC4. Use exec-form ENTRYPOINT; shell form drops `train`" in printed
+    address = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))["_clauses"]
+    assert printed.endswith(f"All clauses, with their sources: {address}\n")
+
+
+def test_the_clauses_are_those_of_the_document():
+    """Where they are not: python scripts/clauses.py."""
+    path = TEMPLATE / "scripts" / "clauses.py"
+    spec = importlib.util.spec_from_file_location("script_clauses", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    document = script.clauses((TEMPLATE / "docs/contract.md").read_text(encoding="utf-8"))
+    cited = {c for each in command.RULES.values() for c in each.clauses.split(", ") if c}
+    assert json.loads(script.FILE.read_text(encoding="utf-8")) == {c: document[c] for c in cited}
+
+
+def test_no_number_leads_nowhere(repository):
+    """F1, F18 ... were of a list that nobody has; C1 ... stand in the document."""
+    document = (TEMPLATE / "docs/contract.md").read_text(encoding="utf-8")
+    known = {*re.findall(r"^### (C\d+)\. ", document, re.MULTILINE)}
+    for name, text in command.read_folder(repository).items():
+        numbers = {*re.findall(r"\((?:[CF]\d+(?:, | and )?)+\)", text or "")}
+        cited = {each for group in numbers for each in re.findall(r"[CF]\d+", group)}
+        assert cited <= known, (name, cited - known)
 
 
 @pytest.mark.parametrize("arguments", [["--explain", "x"], ["--formt"], ["nowhere"], ["--format"]])

@@ -1,12 +1,13 @@
-"""tools/check/dockerfile.py against BuildKit's parser, and fuzzed."""
+"""tools/check/dockerfile.py against BuildKit's parser and a port of it, and fuzzed."""
 
 import re
 
 import dockerfile as buildkit
+import e2b_dockerfile_utils as port
 import pytest
 from corpus import public
 from corpus.edits import ENTRYPOINTS
-from corpus.load import command, dockerfile, stages
+from corpus.load import command, dockerfile, repository, stages
 from corpus.right import RIGHT
 from corpus.whole import ROWS
 from corpus.wrong import WRONG
@@ -38,6 +39,31 @@ def theirs(text):
         )
         for each in commands
     ]
+
+
+def ported(text):
+    """What the port of BuildKit's parser reads, in our words; None for what it refuses."""
+    try:
+        read = port.parse_dockerfile_ast(text)
+    except port.DockerfileSyntaxError:
+        return None
+    found = []
+    for each in read.instructions:
+        name, words = each.name.upper(), each.args
+        if name in ("ENV", "LABEL"):  # with a word for the sign between them
+            words = [word for number, word in enumerate(words) if number % 3 < 2]
+        found.append(
+            (
+                name,
+                each.start_line,
+                each.end_line,
+                each.flags,
+                each.args if each.json and name != "ONBUILD" else None,
+                [(heredoc.name, heredoc.content) for heredoc in each.heredocs],
+                values(name, words),
+            )
+        )
+    return found
 
 
 def ours(text):
@@ -107,7 +133,12 @@ def dockerfiles():
 def test_it_reads_what_buildkit_reads():
     number = 0
     for name, text in dockerfiles():
-        assert ours(text) == theirs(text), name
+        read = ours(text)
+        assert read == theirs(text), name
+        if read and all(each[0] in dockerfile.INSTRUCTIONS for each in read):
+            assert read == ported(text), name
+        else:  # the port knows the instructions by name
+            assert not ported(text), name
         number += 1
     assert number > 100
 
@@ -157,6 +188,26 @@ def test_it_reads_a_snippet_as_buildkit_does(text):
         assert ours(text) == read
     else:
         assert ours(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*\n!training\n",
+        "# data\n\ndata\n!data/d.csv\n",
+        "**/*.py\n!a/x.py\n",
+        "/a/b\n",
+        "a/*\n",
+        "!top.py\n*.py\n",
+        "a?b\n./top.py\n",
+        "*/b/\n",
+    ],
+)
+def test_what_dockerignore_hides_is_what_the_port_hides(text):
+    seen = repository.ignored(text)
+    matcher = port.PatternMatcher(text.splitlines())
+    for name in (*FILES, "training/train.py", ".git/config", "a/b/c/d.txt", "data"):
+        assert seen(name) != matcher.matches(name), name
 
 
 # ---- Variables -----------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """Say what in this repository is known to break a training job, without building anything.
 
-    python3 tools check [--strict] [--format text|github|json] [FOLDER]
+    python3 tools check [--strict] [--format text|github|json] [--dockerfile FILE] [FOLDER]
     python3 tools check --explain RULE
 
-A finding is one line, `file:line: rule: what is wrong: what to write instead (clause)`. Clause
-numbers (C1, ...) are those of docs/contract.md of the template that made this repository. Errors
-are what fails on SageMaker or lies to the reader; warnings, which count with --strict, are what
-works but is fragile or against AWS's guide. A comment on the line before excuses one finding:
+FOLDER may be any repository: language, program and Dockerfile are found. A finding is one line,
+`file:line: rule: what is wrong: what to write instead (clause)`. Clauses (C1, ...) say what
+SageMaker asks of a container; --explain prints those of a rule. Errors are what fails on SageMaker
+or lies to the reader; warnings, which count with --strict, are what works but is fragile or against
+AWS's guide, and what can't be known. A comment on the line before excuses one finding:
 
     # check: allow RULE the reason
 
@@ -181,30 +182,54 @@ def lines(findings: list[Finding]) -> list[str]:
     return ["".join(c if c.isprintable() else "?" for c in text) for text in texts]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Check the repository and return the exit code of the command."""
+def explain(name: str) -> str:
+    """Return what a rule teaches, and the clauses that it rests on."""
+    each = RULES[name]
+    head = f"{name}, {each.severity}" + (f" ({each.clauses})" if each.clauses else "")
+    clauses = json.loads(Path(__file__).with_name("clauses.json").read_text(encoding="utf-8"))
+    cited = [f"{clause}. {clauses[clause]}" for clause in each.clauses.split(", ") if clause]
+    settings = Path(__file__).parents[2] / "pyproject.toml"
+    text = settings.read_text(encoding="utf-8") if settings.is_file() else ""
+    address = re.search(r'^clauses = "(.*)"$', text, re.MULTILINE)
+    if cited and address:
+        cited.append(f"All clauses, with their sources: {address[1]}")
+    return "\n\n".join([head, each.lesson, *cited])
+
+
+def main(arguments: list[str] | None = None, default: Path | None = None) -> int:
+    """Check a repository, `default` where none is named, and return the command's exit code."""
     sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr.reconfigure(errors="backslashreplace")
     import argparse
 
+    if default is None:
+        from repository import REPOSITORY as default
+
     parser = argparse.ArgumentParser(
         prog="python3 tools check",
-        description="Say what in this repository is known to break a training job.",
+        description="Say what in a repository is known to break a training job.",
         epilog="Rules: " + ", ".join(sorted(RULES)),
         allow_abbrev=False,
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parents[2])
+    parser.add_argument("folder", nargs="?", type=Path, default=default, help="this one, or any")
+    parser.add_argument("--dockerfile", metavar="FILE", default="", help="the one that trains")
     parser.add_argument("--strict", action="store_true", help="fail on warnings too")
     parser.add_argument("--explain", metavar="RULE", choices=sorted(RULES), help="teach a rule")
     parser.add_argument("--format", choices=("text", "github", "json"), default="text")
     options = parser.parse_args(arguments)
     if options.explain:
-        each = RULES[options.explain]
-        clauses = f" ({each.clauses})" if each.clauses else ""
-        print(f"{options.explain}, {each.severity}{clauses}\n\n{each.lesson}")
+        print(explain(options.explain))
         return 0
-    if not options.folder.is_dir():
+    folder = options.folder.resolve()
+    if not folder.is_dir():
         parser.error(f"{options.folder} is no folder")
-    findings = check_folder(options.folder.resolve())
+    dockerfile = options.dockerfile
+    if dockerfile and (folder / dockerfile).is_file():
+        dockerfile = os.path.relpath((folder / dockerfile).resolve(), folder)
+    elif dockerfile and Path(dockerfile).is_file():
+        dockerfile = os.path.relpath(Path(dockerfile).resolve(), folder)
+    elif dockerfile:
+        parser.error(f"{options.folder} has no {dockerfile}")
+    findings = check_folder(folder, Path(dockerfile).as_posix() if dockerfile else "")
     show(findings, options.format)
     return 1 if any(each.severity == "error" or options.strict for each in findings) else 0
