@@ -162,6 +162,7 @@ FILES = {
         checkstyle.xml
         contract.ini
         pom.xml
+        src/main/java/training/Csv.java
         src/main/java/training/Model.java
         src/main/java/training/Table.java
         src/main/java/training/Train.java

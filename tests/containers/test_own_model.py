@@ -68,8 +68,8 @@ def own_repository(bake, language, make):
     shutil.copy(OWN / language / "contract.ini", repository)
     if language == "java":
         # What belongs to the model that was replaced: its reader needs FastCSV.
-        (repository / CODE[language] / "Table.java").unlink()
-        (repository / CODE[language] / "Xgboost.java").unlink()
+        for name in ("Csv", "Table", "Xgboost"):
+            (repository / CODE[language] / f"{name}.java").unlink()
         (repository / "src/test/java/training/ModelTest.java").unlink()
     replace_dependencies(language, repository)
     replace_job(language, repository)

@@ -1,7 +1,6 @@
 package training;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +22,7 @@ import training.job.Cluster;
 import training.job.Hosts;
 import training.job.Hyperparameter;
 import training.job.Hyperparameters;
+import training.job.JobFiles;
 import training.job.Log;
 import training.job.TrainingFailure;
 
@@ -110,13 +110,22 @@ public final class Model implements Algorithm {
         "seed_per_iteration", true,
         // The CPUs of the container, not of the machine.
         "nthread", Runtime.getRuntime().availableProcessors());
-    List<Path> files = channels.get("training");
     String own = "";
-    if (!files.isEmpty()) {
-      own = files.get(0) + "\0" + String.join("\0", Table.readHeader(files.get(0)));
+    for (Path file : channels.get("training")) {
+      List<String> header = Csv.readHeader(file);
+      if (!header.isEmpty()) {
+        own = JobFiles.nameOf(file) + "\0" + String.join("\0", header);
+        break;
+      }
     }
     Map<String, String> headers = cluster.collect(own);
     headers.values().removeIf(String::isEmpty);
+    if (headers.isEmpty()) {
+      throw new TrainingFailure("%s has no header.".formatted(channels.get("training").stream()
+          .findFirst()
+          .map(file -> JobFiles.nameOf(file).toString())
+          .orElse("Channel \"training\"")));
+    }
     Map.Entry<String, String> first = headers.entrySet().iterator().next();
     List<String> columns = new ArrayList<>(List.of(first.getValue().split("\0", -1)));
     String place = columns.remove(0);
@@ -188,19 +197,12 @@ public final class Model implements Algorithm {
   @Override
   public void saveCheckpoint(Path path) throws IOException, XGBoostError {
     // Through bytes, since XGBoost reports no error on a full disk and warns of other suffixes.
-    Files.write(path, withChecksum(booster.toByteArray("ubj")));
+    Files.write(path, booster.toByteArray("ubj"));
   }
 
   @Override
   public void loadCheckpoint(Path path) throws IOException, XGBoostError {
-    byte[] checkpoint = Files.readAllBytes(path);
-    int start = Math.min(Integer.BYTES, checkpoint.length);
-    byte[] content = Arrays.copyOfRange(checkpoint, start, checkpoint.length);
-    // XGBoost itself crashes, or takes all the memory, where a file ends too early.
-    if (!Arrays.equals(withChecksum(content), checkpoint)) {
-      throw new IOException("it is damaged");
-    }
-    Booster loaded = configured(XGBoost.loadModel(content));
+    Booster loaded = configured(XGBoost.loadModel(Files.readAllBytes(path)));
     if (!Arrays.equals(loaded.getFeatureNames(), features())) {
       throw new IOException("it was made from data with other columns");
     }
@@ -214,20 +216,9 @@ public final class Model implements Algorithm {
 
   @Override
   public long checksum() throws XGBoostError {
-    return checksum(booster.toByteArray("ubj"));
-  }
-
-  private static long checksum(byte[] content) {
     CRC32 checksum = new CRC32();
-    checksum.update(content);
+    checksum.update(booster.toByteArray("ubj"));
     return checksum.getValue();
-  }
-
-  private static byte[] withChecksum(byte[] content) {
-    return ByteBuffer.allocate(Integer.BYTES + content.length)
-        .putInt((int) checksum(content))
-        .put(content)
-        .array();
   }
 
   @Override

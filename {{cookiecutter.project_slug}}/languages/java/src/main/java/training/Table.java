@@ -1,44 +1,24 @@
 package training;
 
 import de.siegmar.fastcsv.reader.AbstractBaseCsvCallbackHandler;
-import de.siegmar.fastcsv.reader.CsvCallbackHandler;
-import de.siegmar.fastcsv.reader.CsvParseException;
-import de.siegmar.fastcsv.reader.CsvReader;
-import de.siegmar.fastcsv.reader.CsvRecordHandler;
-import de.siegmar.fastcsv.reader.FieldMismatchStrategy;
 import de.siegmar.fastcsv.reader.RecordType;
-import java.io.BufferedInputStream;
-import java.io.BufferedReader;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.Reader;
-import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.HashSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.function.Consumer;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoostError;
 import ml.dmlc.xgboost4j.java.util.BigDenseMatrix;
-import training.job.TrainingFailure;
+import training.job.JobFiles;
+import training.job.Log;
 
 /**
- * The rows of CSV files, plain or compressed by gzip, as 32-bit floats, for {@link Model}.
+ * The rows of CSV files as 32-bit floats, in XGBoost's form.
  *
  * <p>Files are read one after another, from beginning to end. The rows stay off the Java heap,
  * which is a quarter of the container's memory by default, and in blocks, since their number is
@@ -46,11 +26,6 @@ import training.job.TrainingFailure;
  */
 final class Table implements AutoCloseable {
   private static final int VALUES_IN_BLOCK = 1 << 20;
-  private static final double[] POWERS_OF_TEN = new double[16];
-
-  static {
-    Arrays.setAll(POWERS_OF_TEN, i -> Double.parseDouble("1e" + i));
-  }
 
   private final String place;
   private final String target;
@@ -73,24 +48,14 @@ final class Table implements AutoCloseable {
     rowsInBlock = Math.max(1, VALUES_IN_BLOCK / Math.max(1, features.size()));
   }
 
-  /** Returns the column names of a CSV file. */
-  static List<String> readHeader(Path file) throws IOException {
-    List<String> header = new ArrayList<>();
-    parse(file, CsvRecordHandler.of(limits -> limits.maxFields(Integer.MAX_VALUE)), records -> {
-      if (records.hasNext()) {
-        header.addAll(records.next().getFields());
-      }
-    });
-    checkText(file, header);
-    return header;
-  }
-
   /** Returns the rows of all the files, of which there may be none. */
   DMatrix read(List<Path> files) throws IOException, XGBoostError {
     for (Path file : files) {
       Rows handler = new Rows(file);
-      parse(file, handler, records -> records.forEachRemaining(row -> { }));
-      checkText(file, handler.header);
+      Csv.parse(file, handler, records -> records.forEachRemaining(row -> { }));
+      if (handler.columns == null) {
+        Log.line("%s is empty: skipped.".formatted(JobFiles.nameOf(file)));
+      }
     }
     DMatrix matrix = toMatrix();
     matrix.setLabel(Arrays.copyOf(labels, rows));
@@ -149,9 +114,10 @@ final class Table implements AutoCloseable {
     protected void handleField(int i, char[] buffer, int offset, int length, boolean quoted) {
       if (columns == null) {
         header.add(new String(buffer, offset, length));
+        blank = i == 0 && header.get(0).isBlank();
       } else if (problem == null && i < columns.length) {
         try {
-          float value = number(buffer, offset, length);
+          float value = Csv.number(buffer, offset, length);
           if (columns[i] >= 0) {
             row[columns[i]] = value;
           } else {
@@ -167,24 +133,40 @@ final class Table implements AutoCloseable {
     @Override
     protected Boolean buildRecord() {
       if (getRecordType() == RecordType.EMPTY || (blank && getFieldCount() == 1)) {
+        if (columns == null) {
+          header.clear();
+        }
         return null;
       }
       if (columns == null) {
-        checkText(file, header);
-        checkColumns(file, header);
+        checkColumns();
         columns = header.stream().mapToInt(places::get).toArray();
         return true;
       }
+      String line = ", line " + getStartingLineNumber();
       if (getFieldCount() != columns.length) {
-        throw new TrainingFailure("%s, line %s: %s fields, but the header has %s.".formatted(
-            file, getStartingLineNumber(), getFieldCount(), columns.length));
+        throw Csv.failure(file, "%s: %s fields, but the header has %s".formatted(
+            line, getFieldCount(), columns.length));
       }
       if (problem != null) {
-        throw new TrainingFailure(
-            "%s, line %s, %s.".formatted(file, getStartingLineNumber(), problem));
+        throw Csv.failure(file, "%s, %s".formatted(line, problem));
       }
       addRow();
       return true;
+    }
+
+    private void checkColumns() {
+      Csv.checkHeader(file, header);
+      for (String name : header) {
+        Csv.check(places.containsKey(name), file, "column \"%s\" is not in %s", name, place);
+      }
+      for (String name : places.keySet()) {
+        Csv.check(header.contains(name), file, "column \"%s\" is missing", name);
+      }
+      Csv.check(header.contains(target), file,
+          "the target column \"%s\" is missing; the columns are %s",
+          target, String.join(", ", header));
+      Csv.check(!features.isEmpty(), file, "there is no column besides the target");
     }
 
     private void addRow() {
@@ -201,54 +183,6 @@ final class Table implements AutoCloseable {
     }
   }
 
-  // ---- Cells --------------------------------------------------------------------------------
-
-  /** Returns the number of a cell, NaN for a missing one. */
-  static float number(char[] buffer, int offset, int length) {
-    boolean negative = length > 0 && buffer[offset] == '-';
-    long digits = 0;
-    int count = 0;
-    int point = -1;
-    for (int i = negative ? 1 : 0; i < length; i++) {
-      int digit = buffer[offset + i] - '0';
-      if (digit >= 0 && digit <= 9) {
-        digits = 10 * digits + digit;
-        count++;
-      } else if (digit == '.' - '0' && point < 0) {
-        point = count;
-      } else {
-        count = 0;
-        break;
-      }
-    }
-    if (count > 0 && count < POWERS_OF_TEN.length) {
-      // Both numbers are exact, so the quotient is the nearest double, and rounded again it is the
-      // nearest float, unless it lies just between two.
-      double value = digits / POWERS_OF_TEN[point < 0 ? 0 : count - point];
-      if ((Double.doubleToRawLongBits(value) & 0x1FFFFFFF) != 0x10000000) {
-        return (float) (negative ? -value : value);
-      }
-    }
-    return number(new String(buffer, offset, length));
-  }
-
-  private static float number(String text) {
-    if (text.isEmpty() || text.equalsIgnoreCase("nan")) {
-      return Float.NaN;
-    }
-    try {
-      float value = Float.parseFloat(text);
-      // Float.parseFloat also takes what is a number in Java alone: 1f, 0x1p3.
-      if (Float.isFinite(value) && "0123456789. ".indexOf(text.charAt(text.length() - 1)) >= 0
-          && text.indexOf('x') < 0 && text.indexOf('X') < 0) {
-        return value;
-      }
-    } catch (NumberFormatException e) {
-      // The sentence below says it.
-    }
-    throw new IllegalArgumentException("\"%s\" is not a number".formatted(text));
-  }
-
   private static float label(float value, char[] buffer, int offset, int length) {
     if (Float.isNaN(value)) {
       throw new IllegalArgumentException("the target is empty");
@@ -258,100 +192,5 @@ final class Table implements AutoCloseable {
           new String(buffer, offset, length) + " is neither 0 nor 1");
     }
     return value;
-  }
-
-  // ---- Headers ------------------------------------------------------------------------------
-
-  private static void checkText(Path file, List<String> header) {
-    if (header.isEmpty()) {
-      throw new TrainingFailure("%s is empty.".formatted(file));
-    }
-    if (String.join("", header).indexOf('\0') >= 0) {
-      throw notText(file);
-    }
-  }
-
-  private void checkColumns(Path file, List<String> header) {
-    Set<String> names = new HashSet<>();
-    for (String name : header) {
-      check(!name.isBlank(), file, "column %s has no name", names.size() + 1);
-      check(names.add(name), file, "the column \"%s\" stands twice", name);
-      check(places.containsKey(name), file, "column \"%s\" is not in %s", name, place);
-    }
-    for (String name : places.keySet()) {
-      check(names.contains(name), file, "column \"%s\" is missing", name);
-    }
-    check(names.contains(target), file, "the target column \"%s\" is missing; the columns are %s",
-        target, String.join(", ", header));
-    check(!features.isEmpty(), file, "there is no column besides the target");
-  }
-
-  private static void check(boolean good, Path file, String problem, Object... values) {
-    if (!good) {
-      throw new TrainingFailure("%s, line 1: %s.".formatted(file, problem.formatted(values)));
-    }
-  }
-
-  // ---- Files --------------------------------------------------------------------------------
-
-  /** Has {@code use} go through what the handler makes of the records of a file. */
-  private static <T> void parse(Path file, CsvCallbackHandler<T> handler, Consumer<Iterator<T>> use)
-      throws IOException {
-    try (Reader text = open(file)) {
-      use.accept(CsvReader.builder()
-          .extraFieldStrategy(FieldMismatchStrategy.IGNORE)
-          .missingFieldStrategy(FieldMismatchStrategy.IGNORE)
-          // Else it would make one cell of the rest of the file.
-          .allowUnclosedQuote(false)
-          .build(handler, text)
-          .iterator());
-    } catch (CharacterCodingException e) {
-      throw notText(file);
-    } catch (EOFException | ZipException e) {
-      throw damaged(file);
-    } catch (UncheckedIOException e) {
-      if (e.getCause() instanceof EOFException || e.getCause() instanceof ZipException) {
-        throw damaged(file);
-      }
-      throw e.getCause() instanceof CharacterCodingException ? notText(file) : e;
-    } catch (CsvParseException e) {
-      throw e.getCause() instanceof TrainingFailure failure
-          ? failure
-          : new TrainingFailure("%s can't be read: %s.".formatted(file, e.getMessage()));
-    }
-  }
-
-  /** Returns the text of a file, decompressed, from behind its byte order mark. */
-  private static Reader open(Path file) throws IOException {
-    InputStream bytes = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
-    bytes.mark(4);
-    String begin = new String(bytes.readNBytes(4), StandardCharsets.ISO_8859_1);
-    bytes.reset();
-    if (begin.equals("PAR1")) {
-      throw new TrainingFailure(
-          "%s is a Parquet file: only CSV can be read, plain or compressed by gzip."
-              .formatted(file));
-    }
-    if (begin.startsWith("\u001f\u008b")) {
-      bytes = new GZIPInputStream(bytes, 1 << 16);
-    }
-    // This decoder refuses what is not UTF-8; FastCSV's own would replace it.
-    Reader text =
-        new BufferedReader(new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()));
-    text.mark(1);
-    if (text.read() != '\uFEFF') {
-      text.reset();
-    }
-    return text;
-  }
-
-  private static TrainingFailure notText(Path file) {
-    return new TrainingFailure(
-        "%s is not a text file in UTF-8: only CSV can be read.".formatted(file));
-  }
-
-  private static TrainingFailure damaged(Path file) {
-    return new TrainingFailure(
-        "%s is damaged: gzip can't read it to its end.".formatted(file));
   }
 }

@@ -1,12 +1,8 @@
 package training;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Properties;
-import java.util.stream.Stream;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoost;
 import ml.dmlc.xgboost4j.java.XGBoostError;
@@ -31,7 +27,7 @@ final class Xgboost {
   }
 
   /** Has XGBoost unpack its native library to java.io.tmpdir and load it from there. */
-  static void load() throws IOException {
+  static void load() throws XGBoostError {
     // Its own messages are stack traces; what they say is in the sentence below.
     System.setProperty(
         "org.apache.commons.logging.Log", "org.apache.commons.logging.impl.NoOpLog");
@@ -42,15 +38,13 @@ final class Xgboost {
       while (cause.getCause() != null) {
         cause = cause.getCause();
       }
+      if (String.valueOf(cause.getMessage()).contains("cannot open shared object file")) {
+        throw e; // Which tells the library that is missing.
+      }
       throw new TrainingFailure(
-          "XGBoost can't load its library: it needs libgomp1, and %s must be writable and "
+          "XGBoost can't load its library: %s must be writable and executable, as with "
               .formatted(System.getProperty("java.io.tmpdir"))
-              + "executable, as with --tmpfs /tmp:exec (%s).".formatted(cause.getMessage()));
-    }
-    // XGBoost deletes the unpacked copy when the JVM exits, but Train halts it.
-    try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
-      maps.filter(line -> line.matches(".*/libxgboost4j[0-9]+\\.so"))
-          .forEach(line -> new File(line.substring(line.indexOf('/'))).delete());
+              + "--tmpfs /tmp:exec (%s).".formatted(cause.getMessage()));
     }
   }
 }
