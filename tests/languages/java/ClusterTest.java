@@ -5,8 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.DataInputStream;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -119,7 +123,7 @@ class ClusterTest {
     assertTrue(runs.get(2).err().startsWith("IllegalStateException: a bug\n"), runs.get(2).err());
     for (Job.Run run : runs.subList(0, 2)) {
       assertEquals(1, run.exitCode());
-      assertEquals(GONE.formatted("localhost"), run.err());
+      assertEquals("Host localhost failed: IllegalStateException: a bug\n", run.err());
     }
   }
 
@@ -157,25 +161,91 @@ class ClusterTest {
         run.err());
   }
 
+  /** On the port that is ours only hosts are let in; all others are told, and hung up on. */
   @Test
-  void strangerAtTheDoorDisturbsNobody() throws Exception {
+  void strangersAreTurnedAwayAndTheHostsGetIn() throws Exception {
     start(jobs.subList(0, 1));
     jobs.get(0).waitFor(processes.get(0), "Hosts:");
-    try (Socket stranger = knock()) {
-      stranger.getOutputStream().write("GET / HTTP/1.1\r\n\r\n".getBytes());
-      start(jobs.subList(1, 3));
+    Socket silent = knock("127.0.0.1");
+    silent.close(); // Which nobody can be told of.
+    assertRefused("this is no message of a host", "127.0.0.1", "GET / HTTP/1.1\r\n\r\n".getBytes());
+    assertRefused("this is no message of a host", "127.0.0.1", new byte[] {42});
+    assertRefused("this is no message of a host", "127.0.0.1", message(0, -5, ""));
+    assertRefused("this is no message of a host", "127.0.0.1", message(0, Integer.MAX_VALUE, ""));
+    assertRefused("this is no worker", "127.0.0.1", message(3, 5, "value"));
+    assertRefused("this is no worker", "127.0.0.1", message(0, 7, "another"));
+    assertRefused("127.0.0.1 is not an address of 127.0.0.2", "127.0.0.1",
+        message(0, 9, "127.0.0.2"));
+    start(jobs.subList(1, 2));
+    jobs.get(1).waitFor(processes.get(1), "Hosts:");
+    Thread.sleep(2000);
+    assertRefused("127.0.0.2 is here already", "127.0.0.2", message(0, 9, "127.0.0.2"));
+    start(jobs.subList(2, 3));
 
-      for (Job.Run run : finish()) {
-        assertEquals(0, run.exitCode(), run.err());
-      }
+    for (Job.Run run : finish()) {
+      assertEquals(0, run.exitCode(), run.err());
     }
+    String log = jobs.get(0).read("out.txt");
+    assertTrue(log.contains("WARNING: 127.0.0.2 is not let in: 127.0.0.2 is here already.\n"), log);
+  }
+
+  private static byte[] message(int kind, int length, String text) {
+    return ByteBuffer.allocate(5 + text.length())
+        .put((byte) kind).putInt(length).put(text.getBytes()).array();
+  }
+
+  private static void assertRefused(String reason, String from, byte[] sent) throws Exception {
+    try (Socket stranger = knock(from)) {
+      stranger.getOutputStream().write(sent);
+      DataInputStream in = new DataInputStream(stranger.getInputStream());
+      assertEquals(2, in.readByte());
+      assertEquals(reason, new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8));
+      assertEquals(-1, in.read());
+    }
+  }
+
+  /** Every order of who comes first, and names whose order is not that of their addresses. */
+  @ParameterizedTest
+  @CsvSource({"0, 1, 2", "2, 1, 0", "1, 2, 0"})
+  void hostsComeInAnyOrder(int first, int second, int third) throws Exception {
+    List<String> names = List.of("127.0.0.10", "127.0.0.3", "localhost");
+    jobs.clear();
+    for (int i : List.of(first, second, third)) {
+      Job job = new Job(folder.resolve("order").resolve(names.get(i)));
+      job.writeConfig(
+          "resourceconfig.json", Map.of("current_host", names.get(i), "hosts", names));
+      jobs.add(job);
+      start(List.of(job));
+      job.waitFor(processes.get(processes.size() - 1), "Hosts:");
+    }
+
+    for (Job.Run run : finish()) {
+      assertEquals(0, run.exitCode(), run.err());
+    }
+    assertEquals("3", Files.readString(folder.resolve("order/127.0.0.10/model/count.txt")));
+  }
+
+  @Test
+  void hostThatFailsTellsTheOthersWhy() throws Exception {
+    start(jobs, "--trouble", "Error of localhost");
+
+    List<Job.Run> runs = finish();
+
+    assertTrue(runs.get(2).err().startsWith("IllegalStateException: \"red\" is no number\n"));
+    for (Job.Run run : runs.subList(0, 2)) {
+      assertEquals(
+          "Host localhost failed: IllegalStateException: \"red\" is no number\n", run.err());
+    }
+    assertEquals(runs.get(0).err(), jobs.get(0).read("output/failure"));
   }
 
   /** C66. */
   @Test
   void hostsThatResumeAfterOtherStepsFail() throws Exception {
-    Files.createDirectories(jobs.get(1).root().resolve("checkpoints"));
-    Files.writeString(jobs.get(1).root().resolve("checkpoints/checkpoint-00000002"), "2");
+    Job job = new Job(folder.resolve("alone"));
+    Files.createDirectories(job.root().resolve("checkpoints"));
+    assertEquals(0, job.run("--count", "2").exitCode());
+    Files.move(job.root().resolve("checkpoints"), jobs.get(1).root().resolve("checkpoints"));
 
     for (Job.Run run : run(jobs)) {
       assertEquals(1, run.exitCode());
@@ -229,6 +299,24 @@ class ClusterTest {
     assertTrue(runs.get(0).lines().contains("Reading 2 files."), runs.get(0).out());
     assertTrue(runs.get(1).lines().contains("Reading 1 files."), runs.get(1).out());
     assertTrue(runs.get(2).lines().contains("Reading 1 files."), runs.get(2).out());
+    assertFalse(runs.get(2).out().contains("no file is left"), runs.get(2).out());
+  }
+
+  /** C52. */
+  @Test
+  void hostForWhichNoFileIsLeftSaysSo() throws Exception {
+    for (Job job : jobs) {
+      job.writeConfig("inputdataconfig.json",
+          Map.of("training", Map.of("S3DistributionType", "FullyReplicated")));
+    }
+
+    List<Job.Run> runs = run(jobs);
+
+    String line = "Channel \"training\": no file is left for this host: it has 1 file and the job "
+        + "3 hosts. ShardedByS3Key, or more files, give each its share.";
+    assertFalse(runs.get(0).lines().contains(line), runs.get(0).out());
+    assertTrue(runs.get(1).lines().contains(line), runs.get(1).out());
+    assertTrue(runs.get(2).lines().contains(line), runs.get(2).out());
   }
 
   @ParameterizedTest
@@ -279,10 +367,10 @@ class ClusterTest {
   }
 
   /** Connects to the leader as soon as it listens. */
-  private static Socket knock() throws InterruptedException {
+  private static Socket knock(String from) throws Exception {
     while (true) {
       try {
-        return new Socket("127.0.0.1", 9098);
+        return new Socket("127.0.0.1", 9098, InetAddress.getByName(from), 0);
       } catch (IOException e) {
         Thread.sleep(50);
       }

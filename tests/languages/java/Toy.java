@@ -53,11 +53,18 @@ public final class Toy implements Algorithm {
 
   @Override
   public void read(Hyperparameters settings, Map<String, List<Path>> channels)
-      throws InterruptedException {
+      throws InterruptedException, IOException {
     this.settings = settings;
     Log.line("Reading " + channels.get("training").size() + " files.");
     if (settings.get(TROUBLE).equals("slow read")) {
       Thread.sleep(3000);
+    } else if (settings.get(TROUBLE).equals("hooks")) {
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> Log.line("A library's hook.")));
+      Process child = new ProcessBuilder("sh", "-c", "kill -TERM $$; sleep 600").start();
+      Log.line("A child that is sent SIGTERM ends with %s.".formatted(child.waitFor()));
+    } else if (settings.get(TROUBLE).startsWith("Error of ")
+        && settings.get(TROUBLE).endsWith(hosts.current())) {
+      throw new IllegalStateException("\"red\" is no number");
     }
   }
 
@@ -69,12 +76,23 @@ public final class Toy implements Algorithm {
   @Override
   public void step(int steps, BooleanSupplier stopRequested) throws InterruptedException {
     count++;
+    if (settings.get(PAUSE) > 1000) {
+      Log.line("A long step.");
+    }
     Thread.sleep(settings.get(PAUSE));
     switch (settings.get(TROUBLE)) {
       case "bug" -> throw new IllegalStateException("a bug\nof two lines");
       case "memory" -> Log.line("" + new long[Integer.MAX_VALUE].length);
       case "stack" -> step(steps, stopRequested);
+      case "cause" ->
+          throw new RuntimeException("outer", new IllegalStateException("inner\nand more"));
       case "exit" -> System.exit(0);
+      case "exit 3" -> System.exit(3);
+      case "thread" -> {
+        Thread thread = new Thread(() -> System.exit(0));
+        thread.start();
+        thread.join();
+      }
       case "half" -> throw new IllegalStateException("\ud83d");
       case "class" -> throw new NoClassDefFoundError("some/Library");
       default -> { }
@@ -83,6 +101,9 @@ public final class Toy implements Algorithm {
 
   @Override
   public Map<String, Double> metrics() {
+    if (settings.get(TROUBLE).equals("no metrics")) {
+      throw new IllegalStateException("a bug");
+    }
     return Map.of("training:loss", 1.0 / count);
   }
 
@@ -110,6 +131,9 @@ public final class Toy implements Algorithm {
 
   @Override
   public Map<String, Object> metadata() {
+    if (settings.get(TROUBLE).equals("no metadata")) {
+      throw new IllegalStateException("a bug");
+    }
     return Map.of("rows", Map.of("training", 1));
   }
 }

@@ -94,7 +94,7 @@ class TrainTest {
 
   @Test
   void stopInOneBlockingFitIsLoggedAtOnce() throws Exception {
-    Job.Run run = stopAt("Reading", "--count", "1", "--pause", "1500");
+    Job.Run run = stopAt("A long step.", "--count", "1", "--pause", "1500");
 
     assertEquals(List.of("SIGTERM received", "step=1 training:"), run.lines().stream()
         .filter(line -> line.startsWith("SIGTERM") || line.startsWith("step"))
@@ -118,12 +118,14 @@ class TrainTest {
   @Test
   void runResumesFromTheCheckpoint() throws Exception {
     Files.createDirectories(root.resolve("checkpoints"));
-    Files.writeString(root.resolve("checkpoints/checkpoint-00000002"), "2");
+    assertEquals(0, job.run("--count", "2").exitCode());
 
     Job.Run run = job.run("train");
 
     assertEquals(0, run.exitCode(), run.err());
     assertTrue(run.lines().contains("Resuming from checkpoint-00000002, after step 2."));
+    assertTrue(run.lines().contains(
+        "WARNING: checkpoint-00000002 was made with other hyperparameters: count=2, now 3."));
     assertTrue(run.out().contains("step=3 "));
     assertFalse(run.out().contains("step=2 "));
   }
@@ -131,12 +133,54 @@ class TrainTest {
   @Test
   void runThatResumesAtTheEndSavesTheModelAgain() throws Exception {
     Files.createDirectories(root.resolve("checkpoints"));
-    Files.writeString(root.resolve("checkpoints/checkpoint-00000003"), "3");
+    assertEquals(0, job.run("train").exitCode());
+    Map<String, Object> metadata = job.metadata();
+    Files.delete(root.resolve("model/metadata.json"));
+    Files.delete(root.resolve("model/count.txt"));
 
     assertEquals(0, job.run("train").exitCode());
 
-    Map<String, Object> metadata = job.metadata();
-    assertFalse(((Map<?, ?>) metadata.get("metrics")).isEmpty());
+    assertEquals(metadata, job.metadata());
+  }
+
+  @Test
+  void checkpointOfOtherHyperparametersIsNoModelOfThisJob() throws Exception {
+    Files.createDirectories(root.resolve("checkpoints"));
+    assertEquals(0, job.run("train").exitCode());
+
+    Job.Run run = job.run("--count", "2");
+
+    assertEquals(1, run.exitCode());
+    assertEquals("checkpoint-00000003 was made with count=3, and this job has count=2: give the "
+        + "same, or start it without checkpoints.\n", run.err());
+  }
+
+  /** A metric, or what is said of the model, is no reason to throw the model away. */
+  @ParameterizedTest
+  @ValueSource(strings = {"metrics", "metadata"})
+  void modelIsSavedThoughLessIsSaidOfIt(String what) throws Exception {
+    Job.Run run = job.run("--trouble", "no " + what);
+
+    assertEquals(0, run.exitCode(), run.err());
+    assertEquals(List.of("WARNING: the %s can't be had (IllegalStateException: a bug): the model "
+        .formatted(what) + "is saved without them."),
+        run.lines().stream().filter(line -> line.startsWith("WARNING")).toList());
+    assertTrue(run.err().startsWith("java.lang.IllegalStateException: a bug\n\tat training.Toy."),
+        run.err());
+    assertEquals("3", job.read("model/count.txt"));
+    assertEquals(3.0, job.metadata().get("steps"));
+  }
+
+  /** Other libraries have shutdown hooks, which must not run before the model is saved. */
+  @Test
+  void hooksOfLibrariesRunAtTheEndAndChildrenHaveAnOrdinarySigterm() throws Exception {
+    Job.Run run = stopAt("step=1 ", "--count", "1000000", "--pause", "20", "--trouble", "hooks");
+
+    assertEquals(0, run.exitCode(), run.err());
+    assertTrue(run.lines().contains("A child that is sent SIGTERM ends with 143."), run.out());
+    assertTrue(run.lines().indexOf("A library's hook.")
+        > run.out().lines().toList().indexOf("Saved the model in %s: count.txt, metadata.json."
+            .formatted(root.resolve("model"))), run.out());
   }
 
   /** C58. */
@@ -155,10 +199,16 @@ class TrainTest {
   /** What is no Exception must leave its reason too. */
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
-      "memory   | The memory is full (",
+      "memory   | The memory is full (Requested array size exceeds VM limit): Java's heap ",
       "stack    | StackOverflowError: no message",
+      "cause    | RuntimeException: outer (caused by IllegalStateException: inner)",
       "class    | NoClassDefFoundError: some/Library",
-      "exit     | IllegalStateException: System.exit was called in mid-training",
+      "exit     | The program was ended by System.exit() before the model was saved: let train "
+          + "end it.",
+      "exit 3   | The program was ended by System.exit() before the model was saved: let train "
+          + "end it.",
+      "thread   | The program was ended by System.exit() before the model was saved: let train "
+          + "end it.",
       "half     | IllegalStateException: ",
       "no model | The model folder ",
   })

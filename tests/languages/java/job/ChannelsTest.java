@@ -1,7 +1,6 @@
 package training.job;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -37,16 +36,39 @@ class ChannelsTest extends JobTree {
   }
 
   /** C34, C38. */
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+      "{\"current_host\": \"a\", \"hosts\": [\"a\"], \"topology\": null} | a | a",
+      "{\"current_host\": \"a\", \"hosts\": []} | a | a",
+      "{\"current_host\": \"a\"} | a | a",
+      "{\"current_host\": \"b\", \"hosts\": [\"c\", \"a\", \"a\"]} | a,b,c | b",
+      "{\"hosts\": [\"a\"]} | a | a",
+      "{\"hosts\": null} | algo-1 | algo-1",
+      "{} | algo-1 | algo-1",
+  })
+  void jobAlwaysHasThisHostAndOneThatLeads(String config, String names, String current)
+      throws IOException {
+    Files.writeString(root.resolve("input/config/resourceconfig.json"), config);
+
+    Hosts hosts = Hosts.read(files);
+
+    assertEquals(new Hosts(List.of(names.split(",")), current), hosts);
+    assertEquals(hosts.names().size() > 1, hosts.several());
+  }
+
   @Test
-  void oneHostIsReadFromItsKeysOrNone() throws IOException {
+  void oneHostIsAllWithoutTheFile() throws IOException {
     assertEquals(new Hosts(List.of("algo-1"), "algo-1"), Hosts.read(files));
-
-    Files.writeString(root.resolve("input/config/resourceconfig.json"),
-        "{\"current_host\": \"a\", \"hosts\": [\"a\"], \"topology\": null}");
-
-    assertEquals(new Hosts(List.of("a"), "a"), Hosts.read(files));
     assertTrue(Hosts.read(files).leads());
-    assertFalse(Hosts.read(files).several());
+  }
+
+  @Test
+  void severalHostsOfWhichNoneIsThisAreRefused() throws IOException {
+    Path file = Files.writeString(
+        root.resolve("input/config/resourceconfig.json"), "{\"hosts\": [\"a\", \"b\"]}");
+
+    assertEquals(file + " has no current_host: it names 2 hosts and not which this is.",
+        assertThrows(TrainingFailure.class, () -> Hosts.read(files)).getMessage());
   }
 
   /** C32, C43, C44. */
@@ -60,6 +82,7 @@ class ChannelsTest extends JobTree {
       Files.writeString(training.resolve(name), "1\n");
     }
     Files.writeString(training.resolve("folder_marker"), "");
+    Files.writeString(training.resolve("part-00001.csv"), "");
 
     Map<String, List<Path>> channels = readChannels();
 

@@ -2,12 +2,17 @@ package training.job;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.math.BigDecimal;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -80,8 +85,94 @@ class ModelFolderTest extends JobTree {
         folder -> { },
         Map.of()));
 
-    assertEquals("The model folder %s would be empty: save() in model wrote no file."
+    assertEquals("The model folder %s would be empty: save() in Model wrote no file."
         .formatted(root.resolve("model")), failure.getMessage());
     assertEquals(List.of(), names(root.resolve("model")));
+  }
+
+  /** Libraries write one. */
+  @Test
+  void metadataOfTheModelsOwnStays() throws Exception {
+    new ModelFolder(files).save(
+        folder -> Files.writeString(folder.resolve("metadata.json"), "{}"),
+        folder -> { },
+        Map.of("steps", 1));
+
+    assertEquals(
+        List.of("metadata.json", "training-metadata.json"), names(root.resolve("model")));
+    assertEquals("{}", Files.readString(root.resolve("model/metadata.json")));
+    assertTrue(log.toString().startsWith("WARNING: save() of Model wrote a metadata.json: what "
+        + "train says of the job is in training-metadata.json.\n"), log.toString());
+  }
+
+  @Test
+  void metadataOfAnyTypeCostsNoModel() throws Exception {
+    List<Object> circle = new ArrayList<>();
+    circle.add(circle);
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    metadata.put("path", Path.of("a/b"));
+    metadata.put("date", LocalDate.of(2026, 1, 2));
+    metadata.put("infinite", List.of(Float.NEGATIVE_INFINITY, 1e300, new BigDecimal("1.50")));
+    metadata.put("optional", Optional.of(1));
+    metadata.put("bytes", new byte[] {1});
+    metadata.put("throws", new Object() {
+      @Override
+      public String toString() {
+        throw new IllegalStateException();
+      }
+    });
+    metadata.put("number", new Odd());
+
+    new ModelFolder(files).save(
+        folder -> Files.writeString(folder.resolve("number.txt"), "7"), folder -> { }, metadata);
+
+    assertEquals("""
+        {"path":"a/b","date":"2026-01-02","infinite":["-Infinity",1.0E300,1.50],\
+        "optional":"Optional[1]","bytes":[1],"throws":"…","number":"odd"}""",
+        Files.readString(root.resolve("model/metadata.json")).replaceAll("\\n *|(?<=:) ", ""));
+    metadata.put("circle", circle);
+    new ModelFolder(files).save(
+        folder -> Files.writeString(folder.resolve("number.txt"), "7"), folder -> { }, metadata);
+    assertTrue(Files.readString(root.resolve("model/metadata.json")).contains("…"));
+  }
+
+  private static final class Odd extends Number {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public int intValue() {
+      return 1;
+    }
+
+    @Override
+    public long longValue() {
+      return 1;
+    }
+
+    @Override
+    public float floatValue() {
+      return 1;
+    }
+
+    @Override
+    public double doubleValue() {
+      return 1;
+    }
+
+    @Override
+    public String toString() {
+      return "odd";
+    }
+  }
+
+  /** What SIGKILL leaves of a model that was being saved. */
+  @Test
+  void folderThatIsNotWholeIsRefused() throws Exception {
+    ModelFolder.requireWhole(root.resolve("model"));
+    Path folder = Files.createDirectories(root.resolve("model/.saving")).getParent();
+
+    assertEquals(folder + " holds .saving: the job was killed while it saved the model, so it is "
+        + "not whole.", assertThrows(
+            TrainingFailure.class, () -> ModelFolder.requireWhole(folder)).getMessage());
   }
 }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import training.job.Algorithm;
 import training.job.Channels;
@@ -16,6 +17,7 @@ import training.job.Log;
 import training.job.ModelFolder;
 import training.job.Outcome;
 import training.job.Stop;
+import training.job.TrainingFailure;
 
 /**
  * Trains the model on the hosts of a SageMaker training job, each of which runs this program.
@@ -28,11 +30,13 @@ import training.job.Stop;
  * docs/contract.md of the template; each names its source in AWS's documentation.
  */
 public final class Train {
+  private final Stop stop;
   private final JobFiles files = JobFiles.fromEnvironment();
   private final Outcome outcome = new Outcome(files);
-  private final Stop stop = new Stop();
 
-  private Train() {}
+  private Train(Stop stop) {
+    this.stop = stop;
+  }
 
   /** Ends with 0, with 1 for a failed training, with 2 for words that mean nothing here. */
   public static void main(String[] arguments) {
@@ -40,12 +44,10 @@ public final class Train {
   }
 
   static void run(Supplier<Algorithm> algorithm, String... arguments) {
+    Train train = new Train(Stop.onSigterm());
     Log.useUtf8();
-    Train train = new Train();
-    int exitCode =
-        train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments)));
-    // After SIGTERM System.exit would wait here for the hook, which waits for this thread.
-    Runtime.getRuntime().halt(exitCode);
+    System.exit(
+        train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments))));
   }
 
   /** Reads the settings and meets the other hosts. */
@@ -63,8 +65,12 @@ public final class Train {
     try {
       train(model, settings, cluster);
       cluster.leave();
-    } catch (Exception e) {
-      throw hosts.several() && model.lostHost(e) ? cluster.explained(e) : e;
+    } catch (Throwable e) {
+      if (e instanceof Exception error && hosts.several() && model.lostHost(error)) {
+        throw cluster.lost(error);
+      }
+      cluster.fail(e);
+      throw e;
     }
   }
 
@@ -77,21 +83,22 @@ public final class Train {
 
     model.join(cluster);
     model.read(settings, channels);
-    Checkpoints checkpoints = new Checkpoints(files);
+    Checkpoints checkpoints = new Checkpoints(files, settings.asMap());
     int steps = checkpoints.resume(model::loadCheckpoint);
     cluster.refuseOtherSteps(steps);
+    checkpoints.refuseOthers(model.finished(steps));
 
     Map<String, Double> metrics = Map.of();
     boolean stopped = cluster.onAnyHost(stop.received());
     while (!model.finished(steps) && !stopped) {
       model.step(steps, stop::received);
       steps++;
-      metrics = model.metrics();
+      if (hosts.leads() && checkpoints.due()) {
+        checkpoints.save(steps, model::saveCheckpoint);
+      }
+      metrics = orNone("metrics", model, model::metrics);
       if (hosts.leads()) {
         Log.step(steps, metrics);
-        if (checkpoints.due()) {
-          checkpoints.save(steps, model::saveCheckpoint);
-        }
       }
       stopped = cluster.onAnyHost(stop.received());
     }
@@ -104,14 +111,28 @@ public final class Train {
     }
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("hyperparameters", settings.asMap());
-    metadata.put("metrics", metrics.isEmpty() ? model.metrics() : metrics);
+    metadata.put("metrics", metrics.isEmpty() ? orNone("metrics", model, model::metrics) : metrics);
     metadata.put("steps", steps);
     metadata.put("stopped", !model.finished(steps));
-    metadata.putAll(model.metadata());
+    metadata.putAll(orNone("metadata", model, model::metadata));
     if (hosts.leads()) {
       checkpoints.save(steps, model::saveCheckpoint);
       outcome.undisturbed(
           () -> new ModelFolder(files).save(model::save, model::load, metadata));
+    }
+  }
+
+  /** Returns what the model says of itself, or nothing where that fails, which costs no model. */
+  private <T> Map<String, T> orNone(
+      String what, Algorithm model, Callable<Map<String, T>> says) throws Exception {
+    try {
+      return new LinkedHashMap<>(says.call());
+    } catch (Exception | AssertionError | LinkageError | StackOverflowError e) {
+      if (e instanceof TrainingFailure || (e instanceof Exception error && model.lostHost(error))) {
+        throw e;
+      }
+      outcome.warn("the " + what + " can't be had (%s): the model is saved without them.", e);
+      return Map.of();
     }
   }
 }

@@ -27,7 +27,7 @@ public final class Channels {
   /**
    * Returns the files of each channel, sorted, by the channel's name (C32, C43).
    *
-   * <p>Skips what is no data: names that start with "." or "_", and folder markers. Several hosts
+   * <p>Skips what is no data: names that start with "." or "_", and empty files. Several hosts
    * share out the files of a channel that each of them has as a whole, so that each row counts
    * once (C52); one of them may have none.
    *
@@ -71,6 +71,11 @@ public final class Channels {
       channels.put(name, "FullyReplicated".equals(settings.get("S3DistributionType"))
           ? share(files, hosts)
           : files);
+      if (files.size() > 0 && channels.get(name).isEmpty()) {
+        Log.line("Channel \"%s\": no file is left for this host: it has %s file%s and the job %s "
+            .formatted(name, files.size(), files.size() == 1 ? "" : "s", hosts.names().size())
+            + "hosts. ShardedByS3Key, or more files, give each its share.");
+      }
     }
     refuseEmpty(channels, data, hosts, all);
     Log.line(channels.entrySet().stream()
@@ -99,8 +104,9 @@ public final class Channels {
         .toList();
     for (String name : channels.keySet()) {
       if (everywhere.stream().allMatch(names -> names.contains(name))) {
-        throw new TrainingFailure("Channel \"%s\" is empty: there is no file under %s%s.".formatted(
-            name, data.resolve(name), hosts.several() ? " on any host" : ""));
+        throw TrainingFailure.ofEveryHost(
+            "Channel \"%s\" is empty: there is no file under %s%s.".formatted(
+                name, data.resolve(name), hosts.several() ? " on any host" : ""));
       }
     }
   }
@@ -128,7 +134,6 @@ public final class Channels {
   private static boolean isData(Path path, Path folder) {
     String name = "/" + folder.relativize(path);
     boolean hidden = name.contains("/.") || name.contains("/_");
-    boolean suffix = path.getFileName().toString().contains(".");
-    return !hidden && Files.isRegularFile(path) && (suffix || path.toFile().length() > 0);
+    return !hidden && Files.isRegularFile(path) && path.toFile().length() > 0;
   }
 }

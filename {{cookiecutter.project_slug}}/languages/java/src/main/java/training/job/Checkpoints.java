@@ -1,21 +1,37 @@
 package training.job;
 
+import java.io.BufferedInputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 import training.job.JobFiles.PathAction;
 
 /**
  * The states of a training in /opt/ml/checkpoints, one file each (C64 to C67).
  *
- * <p>Without that folder, which a job has only with a CheckpointConfig, none are kept.
+ * <p>Without that folder, which a job has only with a CheckpointConfig, none are kept. Behind what
+ * the model writes a file has the hyperparameters as JSON, their length, and a CRC-32 of it all.
  */
 public final class Checkpoints {
   private static final Pattern NAME = Pattern.compile("checkpoint-[0-9]{8}");
@@ -24,12 +40,16 @@ public final class Checkpoints {
 
   private final Path folder;
   private final boolean kept;
+  private final Map<String, String> hyperparameters = new TreeMap<>();
   private long dueAt = System.nanoTime();
+  /** How the job's hyperparameters differ from those of the checkpoint it resumed from. */
+  private String differences = "";
 
-  /** Takes the folder of the job whose files these are. */
-  public Checkpoints(JobFiles files) {
+  /** Takes the folder of the job whose files these are, and its hyperparameters. */
+  public Checkpoints(JobFiles files, Map<String, Object> hyperparameters) {
     folder = files.root().resolve("checkpoints");
     kept = Files.isDirectory(folder);
+    hyperparameters.forEach((name, value) -> this.hyperparameters.put(name, Log.asText(value)));
     if (!kept) {
       Log.line("No checkpoints: %s does not exist (the job has no CheckpointConfig)."
           .formatted(folder));
@@ -45,20 +65,38 @@ public final class Checkpoints {
     List<Path> found = kept ? found() : List.of();
     for (int i = found.size() - 1; i >= 0; i--) {
       String name = found.get(i).getFileName().toString();
+      Path state = sibling(found.get(i), ".sagemaker-ignore");
       try {
-        load.accept(found.get(i));
+        Map<?, ?> made = unpack(found.get(i), state);
+        load.accept(state);
         int step = Integer.parseInt(name.substring(name.length() - 8));
+        compare(name, made);
         Log.line("Resuming from %s, after step %s.".formatted(name, step));
         return step;
       } catch (Exception e) {
         Log.line("WARNING: %s is broken (%s): trying the one before."
             .formatted(name, Outcome.firstLine(e)));
+      } finally {
+        Files.deleteIfExists(state);
       }
     }
     if (!found.isEmpty()) {
       Log.line("WARNING: no checkpoint could be read: training starts from the beginning.");
     }
     return 0;
+  }
+
+  /**
+   * Refuses to take for this job's model what was trained with other hyperparameters.
+   *
+   * @param finished whether the checkpoint leaves nothing to train
+   * @throws TrainingFailure if it does, and they differ
+   */
+  public void refuseOthers(boolean finished) {
+    if (finished && !differences.isEmpty()) {
+      throw new TrainingFailure(
+          differences + ": give the same, or start it without checkpoints.");
+    }
   }
 
   /** Returns whether to save now: at most every second and for a tenth of the time. */
@@ -84,10 +122,11 @@ public final class Checkpoints {
       if (!Files.exists(aside)) {
         return; // This model has no checkpoints.
       }
+      pack(aside);
       JobFiles.flush(aside);
       Files.move(aside, path, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException | UncheckedIOException e) {
-      throw Outcome.explained(e, path);
+      throw Outcome.named(e, path);
     } finally {
       Files.deleteIfExists(aside);
     }
@@ -100,6 +139,72 @@ public final class Checkpoints {
     }
     long now = System.nanoTime();
     dueAt = now + Math.max(LEAST_PAUSE.toNanos(), 10 * (now - start));
+  }
+
+  private void compare(String name, Map<?, ?> made) {
+    Set<String> names = new TreeSet<>(hyperparameters.keySet());
+    made.keySet().forEach(each -> names.add(String.valueOf(each)));
+    List<String> changes = new ArrayList<>();
+    List<String> then = new ArrayList<>();
+    List<String> now = new ArrayList<>();
+    for (String each : names) {
+      String before = String.valueOf(made.get(each));
+      String after = String.valueOf(hyperparameters.get(each));
+      if (!before.equals(after)) {
+        changes.add("%s=%s, now %s".formatted(each, before, after));
+        then.add(each + "=" + before);
+        now.add(each + "=" + after);
+      }
+    }
+    if (!changes.isEmpty()) {
+      differences = "%s was made with %s, and this job has %s"
+          .formatted(name, String.join(", ", then), String.join(", ", now));
+      Log.line("WARNING: %s was made with other hyperparameters: %s."
+          .formatted(name, String.join("; ", changes)));
+    }
+  }
+
+  /** Adds to a file what {@link #unpack} looks for. */
+  private void pack(Path file) throws IOException {
+    byte[] json = Json.format(hyperparameters).getBytes(StandardCharsets.UTF_8);
+    CRC32 checksum = new CRC32();
+    try (InputStream in = new CheckedInputStream(Files.newInputStream(file), checksum)) {
+      in.transferTo(OutputStream.nullOutputStream());
+    }
+    checksum.update(json);
+    try (DataOutputStream out =
+        new DataOutputStream(Files.newOutputStream(file, StandardOpenOption.APPEND))) {
+      out.write(json);
+      out.writeInt(json.length);
+      out.writeInt((int) checksum.getValue());
+    }
+  }
+
+  /** Copies what the model wrote to a file of its own, and returns the hyperparameters. */
+  private static Map<?, ?> unpack(Path file, Path state) throws IOException {
+    CRC32 checksum = new CRC32();
+    try (RandomAccessFile whole = new RandomAccessFile(file.toFile(), "r");
+        DataInputStream in = new DataInputStream(new CheckedInputStream(
+            new BufferedInputStream(Files.newInputStream(file), 1 << 16), checksum));
+        OutputStream out = Files.newOutputStream(state)) {
+      long end = whole.length() - 2 * Integer.BYTES;
+      whole.seek(Math.max(0, end));
+      int length = end < 0 ? -1 : whole.readInt();
+      if (length <= 0 || length > end) {
+        throw new IOException("it is damaged");
+      }
+      byte[] buffer = new byte[1 << 16];
+      for (long left = end - length; left > 0; left -= buffer.length) {
+        int part = (int) Math.min(left, buffer.length);
+        in.readFully(buffer, 0, part);
+        out.write(buffer, 0, part);
+      }
+      String json = new String(in.readNBytes(length), StandardCharsets.UTF_8);
+      if ((int) checksum.getValue() != whole.readInt()) {
+        throw new IOException("it is damaged");
+      }
+      return (Map<?, ?>) Json.parse(json);
+    }
   }
 
   private List<Path> found() throws IOException {

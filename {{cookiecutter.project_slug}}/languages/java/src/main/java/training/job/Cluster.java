@@ -1,16 +1,21 @@
 package training.job;
 
+import java.io.EOFException;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.security.Security;
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -30,6 +35,7 @@ public final class Cluster {
   private static final int WAIT_LOGGED_EVERY = 30;
   /** How long workers wait for the leader to say who is silent, in seconds: it knows better. */
   private static final int GRACE = 3;
+  private static final int HELLO_TIMEOUT = 10;
 
   private final Hosts hosts;
   private final int timeout;
@@ -95,22 +101,21 @@ public final class Cluster {
   /** Returns what each host gives, by the host's name, leader first; every host must call it. */
   public Map<String, String> collect(String value) throws InterruptedException {
     if (!hosts.several()) {
-      return Map.of(hosts.current(), value);
+      return new LinkedHashMap<>(Map.of(hosts.current(), value));
     }
     Map<String, String> values = new LinkedHashMap<>();
     if (hosts.leads()) {
       values.put(hosts.current(), value);
-      for (Link worker : links.values()) {
-        values.put(worker.name(), await(worker));
+      for (String worker : links.keySet()) {
+        values.put(worker, await(worker));
       }
       for (Link worker : links.values()) {
         values.values().forEach(each -> worker.send(Link.Kind.VALUE, each));
       }
     } else {
-      Link leader = links.get(hosts.leader());
-      leader.send(Link.Kind.VALUE, value);
+      links.get(hosts.leader()).send(Link.Kind.VALUE, value);
       for (String name : hosts.names()) {
-        values.put(name, await(leader));
+        values.put(name, await(hosts.leader()));
       }
     }
     return values;
@@ -134,7 +139,7 @@ public final class Cluster {
   public void refuseOtherSteps(int steps) throws InterruptedException {
     Map<String, String> all = collect(String.valueOf(steps));
     if (differ(all)) {
-      throw new TrainingFailure("The hosts resumed after different steps (%s): "
+      throw TrainingFailure.ofEveryHost("The hosts resumed after different steps (%s): "
           .formatted(all.entrySet().stream()
               .map(each -> each.getKey() + ": " + each.getValue())
               .collect(Collectors.joining(", ")))
@@ -149,7 +154,7 @@ public final class Cluster {
    */
   public void refuseOtherModels(long checksum) throws InterruptedException {
     if (differ(collect(String.valueOf(checksum)))) {
-      throw new TrainingFailure("The models of the hosts %s differ, so none is saved: "
+      throw TrainingFailure.ofEveryHost("The models of the hosts %s differ, so none is saved: "
           .formatted(String.join(", ", hosts.names()))
           + "each step must have the same result on every host.");
     }
@@ -165,20 +170,27 @@ public final class Cluster {
       return;
     }
     if (hosts.leads()) {
-      for (Link worker : links.values()) {
+      for (String worker : links.keySet()) {
         await(worker);
       }
       ended = true;
       links.values().forEach(worker -> worker.send(Link.Kind.END, ""));
     } else {
-      Link leader = links.get(hosts.leader());
-      leader.send(Link.Kind.VALUE, "");
-      await(leader);
+      links.get(hosts.leader()).send(Link.Kind.VALUE, "");
+      await(hosts.leader());
+    }
+  }
+
+  /** Tells the other hosts why this one ends. */
+  public void fail(Throwable error) {
+    if (!(error instanceof TrainingFailure failure && failure.isOfEveryHost())) {
+      ended = true;
+      tell("Host %s failed: %s".formatted(hosts.current(), Outcome.sentence(error)));
     }
   }
 
   /** Returns the failure behind an error of a library that lost its connection to another host. */
-  public Exception explained(Exception error) throws InterruptedException {
+  public Exception lost(Exception error) throws InterruptedException {
     Log.line(Outcome.firstLine(error));
     // Where a process has ended, the thread that reads the link ends this one meanwhile.
     TimeUnit.SECONDS.sleep(GRACE);
@@ -189,68 +201,123 @@ public final class Cluster {
 
   private void accept(Stop stop) throws IOException {
     Wait wait = new Wait(timeout);
-    List<String> missing = new ArrayList<>(hosts.others());
+    Set<String> missing = new TreeSet<>(hosts.others());
     try (ServerSocket server = new ServerSocket(PORT)) {
       server.setSoTimeout(1000);
       while (!missing.isEmpty()) {
+        stop.refuse();
+        wait.check(missing);
         try {
-          Link link = new Link(server.accept());
-          if (link.isWorker() && missing.remove(link.name())) {
-            leaderAddress = link.socket().getLocalAddress().getHostAddress();
-            start(link);
-          }
-        } catch (SocketTimeoutException e) {
-          stop.refuse();
-          wait.check(missing);
+          admit(server.accept(), missing);
+        } catch (IOException e) {
+          // Nobody came, or somebody who is no host and says nothing.
         }
       }
     }
   }
 
+  /** Lets a worker in that has not come as yet; tells all others why they are not, and hangs up. */
+  private void admit(Socket socket, Set<String> missing) throws IOException {
+    Link link = new Link(socket);
+    String refusal = "this is no worker";
+    try {
+      Link.Message hello = link.receive(HELLO_TIMEOUT);
+      String name = hello.text();
+      if (hello.kind() == Link.Kind.HELLO && hosts.others().contains(name)) {
+        InetAddress address = socket.getInetAddress();
+        if (!List.of(InetAddress.getAllByName(name)).contains(address)) {
+          refusal = "%s is not an address of %s".formatted(address.getHostAddress(), name);
+        } else if (!missing.remove(name)) {
+          refusal = "%s is here already".formatted(name);
+        } else {
+          leaderAddress = socket.getLocalAddress().getHostAddress();
+          link.send(Link.Kind.WELCOME, "");
+          start(name, link);
+          return;
+        }
+      }
+    } catch (UnknownHostException e) {
+      refusal = "its name has no address as yet";
+    } catch (EOFException | SocketTimeoutException e) {
+      refusal = "it says nothing";
+    } catch (IOException e) {
+      refusal = "this is " + e.getMessage();
+    }
+    Log.line("WARNING: %s is not let in: %s."
+        .formatted(socket.getInetAddress().getHostAddress(), refusal));
+    link.send(Link.Kind.REFUSAL, refusal);
+    link.close();
+  }
+
   private void connect(Stop stop) throws InterruptedException {
+    // Else a name that is unknown as yet would stay so for 10 seconds.
     Security.setProperty("networkaddress.cache.negative.ttl", "0");
     Wait wait = new Wait(timeout);
+    String told = "";
     while (links.isEmpty()) {
       Socket socket = new Socket();
       try {
-        socket.connect(new InetSocketAddress(hosts.leader(), PORT), 5000);
-        leaderAddress = socket.getInetAddress().getHostAddress();
-        Link link = new Link(socket, hosts.leader());
-        link.send(Link.Kind.HELLO, hosts.current());
-        start(link);
-      } catch (IOException e) { // Its name may be unknown as yet.
-        stop.refuse();
-        wait.check(List.of(hosts.leader()));
-        TimeUnit.MILLISECONDS.sleep(500);
+        socket.bind(new InetSocketAddress(InetAddress.getByName(hosts.current()), 0));
+      } catch (IOException e) {
+        socket = new Socket(); // Its own name may be unknown here.
       }
+      try {
+        socket.connect(new InetSocketAddress(hosts.leader(), PORT), 5000);
+        Link link = new Link(socket);
+        link.send(Link.Kind.HELLO, hosts.current());
+        Link.Message answer = link.receive(HELLO_TIMEOUT);
+        if (answer.kind() == Link.Kind.WELCOME) {
+          leaderAddress = socket.getInetAddress().getHostAddress();
+          start(hosts.leader(), link);
+          return;
+        }
+        if (!answer.text().equals(told)) {
+          told = answer.text();
+          Log.line("WARNING: %s does not let this host in: %s; trying again."
+              .formatted(hosts.leader(), told));
+        }
+        link.close();
+      } catch (IOException e) {
+        // Its name may be unknown as yet, or it does not listen, or has others at the door.
+      }
+      stop.refuse();
+      wait.check(Set.of(hosts.leader()));
+      TimeUnit.MILLISECONDS.sleep(500);
     }
   }
 
-  private void start(Link link) {
-    links.put(link.name(), link);
-    link.watch(this::onEnd);
+  private void start(String name, Link link) {
+    links.put(name, link);
+    link.watch(name, this::onEnd);
   }
 
   /** Ends this process too, since another host has ended. */
-  private void onEnd(Link link, String sentence) {
+  private void onEnd(String name, String sentence) {
     if (!ended) {
-      links.remove(link.name());
-      tell(sentence);
-      fail.accept(sentence);
+      String reason = sentence == null
+          ? "Host %s is gone: the job can't go on without it.".formatted(name)
+          : sentence;
+      tell(reason);
+      try {
+        TimeUnit.SECONDS.sleep(1); // For what this host itself says of it.
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      fail.accept(reason);
     }
   }
 
   // ---- Waiting -------------------------------------------------------------------------------
 
-  /** Returns what the other end of the link gives. */
-  private String await(Link link) throws InterruptedException {
+  /** Returns what the host at the other end of a link gives. */
+  private String await(String name) throws InterruptedException {
     Wait wait = new Wait(hosts.leads() ? timeout : timeout + GRACE);
     while (true) {
-      String value = link.poll();
+      String value = links.get(name).poll();
       if (value != null) {
         return value;
       }
-      wait.check(hosts.leads() ? List.of(link.name()) : hosts.others());
+      wait.check(hosts.leads() ? Set.of(name) : hosts.others());
     }
   }
 
@@ -265,7 +332,7 @@ public final class Cluster {
     }
 
     /** Throws TrainingFailure if the hosts that are missing have been so for too long. */
-    void check(List<String> missing) {
+    void check(Collection<String> missing) {
       long seconds = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
       if (seconds >= limit) {
         throw silence(missing);
@@ -273,15 +340,15 @@ public final class Cluster {
       if (seconds >= logged + WAIT_LOGGED_EVERY) {
         logged = seconds;
         Log.line("Waiting for %s since %s s.".formatted(
-            missing.size() == 1 ? missing.get(0) : "the other hosts", seconds));
+            missing.size() == 1 ? missing.iterator().next() : "the other hosts", seconds));
       }
     }
   }
 
   /** Returns the failure for hosts that do not answer, having told it to those that do. */
-  private TrainingFailure silence(List<String> missing) {
+  private TrainingFailure silence(Collection<String> missing) {
     String who = missing.size() == 1
-        ? "Host " + missing.get(0)
+        ? "Host " + missing.iterator().next()
         : "A host (%s)".formatted(String.join(" or ", missing));
     String sentence =
         "%s did not answer for %s s: it is gone, or slower than HOST_TIMEOUT allows."

@@ -3,6 +3,9 @@ package training.job;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The hosts of a job in the order of their ranks, and the one that this is.
@@ -10,15 +13,26 @@ import java.util.Map;
  * @param names sorted, whatever the order in the file (C35, C36)
  */
 public record Hosts(List<String> names, String current) {
-  /** Returns the hosts of resourceconfig.json (C34); without it, one. */
+  /**
+   * Returns the hosts of resourceconfig.json (C34); without it, one.
+   *
+   * @throws TrainingFailure if it names several and not which of them this is
+   */
   public static Hosts read(JobFiles files) throws IOException {
     Map<String, Object> config =
         files.readConfig("resourceconfig.json", "a JSON object").orElse(Map.of());
-    String current = String.valueOf(config.getOrDefault("current_host", "algo-1"));
-    List<String> names = config.get("hosts") instanceof List<?> hosts
-        ? hosts.stream().map(String::valueOf).sorted().toList()
-        : List.of(current);
-    return new Hosts(names, current);
+    Set<String> names = new TreeSet<>();
+    if (config.get("hosts") instanceof List<?> hosts) {
+      hosts.forEach(each -> names.add(String.valueOf(each)));
+    }
+    if (config.get("current_host") == null && names.size() > 1) {
+      throw new TrainingFailure("%s has no current_host: it names %s hosts and not which this is."
+          .formatted(files.config("resourceconfig.json"), names.size()));
+    }
+    String one = names.isEmpty() ? "algo-1" : names.iterator().next();
+    String current = Objects.toString(config.get("current_host"), one);
+    names.add(current);
+    return new Hosts(List.copyOf(names), current);
   }
 
   /** Returns whether there are other hosts than this one. */

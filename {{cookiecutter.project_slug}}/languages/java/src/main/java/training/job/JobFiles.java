@@ -32,6 +32,12 @@ public record JobFiles(Path root) {
     return new JobFiles(Path.of(System.getenv().getOrDefault("SAGEMAKER_BASE_DIR", "/opt/ml")));
   }
 
+  /** Returns the name under which a person knows a file: one of the data from data/ on. */
+  public static Path nameOf(Path file) {
+    Path input = fromEnvironment().root().resolve("input");
+    return file.startsWith(input.resolve("data")) ? input.relativize(file) : file;
+  }
+
   /** Returns a file of /opt/ml/input/config. */
   Path config(String name) {
     return root.resolve("input").resolve("config").resolve(name);

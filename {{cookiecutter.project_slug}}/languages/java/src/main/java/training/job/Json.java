@@ -6,14 +6,20 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
+import java.io.Writer;
 import java.lang.reflect.Array;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
-/** JSON to and from maps, lists and plain values, whose order stays. */
+/** JSON to and from maps, lists and plain values, whose order stays: by few classes of Gson. */
 final class Json {
+  private static final int DEEPEST = 30;
+  private static final Pattern NUMBER = Pattern.compile("-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?");
+
   private Json() {}
 
   /**
@@ -36,13 +42,27 @@ final class Json {
     }
   }
 
-  /** Returns the text of a map, list or array of such, numbers, Booleans; of others, toString. */
-  static String format(Object value) throws IOException {
+  /** Returns the text of maps, lists, arrays, numbers and Booleans; of others, toString. */
+  static String format(Map<String, ?> values) throws IOException {
     StringWriter text = new StringWriter();
     JsonWriter writer = new JsonWriter(text);
     writer.setIndent("  ");
-    write(writer, value);
+    writer.beginObject();
+    for (Map.Entry<String, ?> entry : values.entrySet()) {
+      writer.name(entry.getKey());
+      write(writer, canBeWritten(entry.getValue()) ? entry.getValue() : "…", 1);
+    }
+    writer.endObject();
     return text.append('\n').toString();
+  }
+
+  private static boolean canBeWritten(Object value) throws IOException {
+    try {
+      write(new JsonWriter(Writer.nullWriter()), value, 1);
+      return true;
+    } catch (RuntimeException | StackOverflowError e) {
+      return false;
+    }
   }
 
   private static Object read(JsonReader reader) throws IOException {
@@ -73,27 +93,31 @@ final class Json {
     }
   }
 
-  private static void write(JsonWriter writer, Object value) throws IOException {
-    if (value instanceof Map<?, ?> map) {
+  private static void write(JsonWriter writer, Object value, int depth) throws IOException {
+    if (depth > DEEPEST || value instanceof Path) {
+      // What holds itself, as a path does, whose only name is a path.
+      writer.value(value instanceof Path ? value.toString() : "…");
+    } else if (value instanceof Map<?, ?> map) {
       writer.beginObject();
       for (Map.Entry<?, ?> entry : map.entrySet()) {
         writer.name(String.valueOf(entry.getKey()));
-        write(writer, entry.getValue());
+        write(writer, entry.getValue(), depth + 1);
       }
       writer.endObject();
     } else if (value instanceof Iterable<?> values) {
       writer.beginArray();
       for (Object each : values) {
-        write(writer, each);
+        write(writer, each, depth + 1);
       }
       writer.endArray();
     } else if (value != null && value.getClass().isArray()) {
       writer.beginArray();
       for (int i = 0; i < Array.getLength(value); i++) {
-        write(writer, Array.get(value, i));
+        write(writer, Array.get(value, i), depth + 1);
       }
       writer.endArray();
-    } else if (value instanceof Number number && Double.isFinite(number.doubleValue())) {
+    } else if (value instanceof Number number && Double.isFinite(number.doubleValue())
+        && NUMBER.matcher(number.toString()).matches()) {
       writer.value(number);
     } else if (value instanceof Boolean truth) {
       writer.value(truth);

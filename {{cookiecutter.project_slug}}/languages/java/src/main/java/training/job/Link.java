@@ -6,18 +6,23 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 
-/** A connection to another host, and what comes over it. */
+/** A connection to another host, and what comes over it: a kind, a length, and a text in UTF-8. */
 final class Link {
   /** What a message is. */
   enum Kind {
-    /** The name of a worker. */
+    /** The name of a worker, which wants in. */
     HELLO,
+    /** The leader lets it in. */
+    WELCOME,
+    /** The leader does not, and why. */
+    REFUSAL,
     /** What a host gives to collect. */
     VALUE,
     /** The sentence with which the sender ends. */
@@ -26,11 +31,15 @@ final class Link {
     END
   }
 
+  /** A message of another host. */
+  record Message(Kind kind, String text) {}
+
+  private static final int LONGEST = 1 << 26;
+
   private final Socket socket;
   private final DataInputStream in;
   private final DataOutputStream out;
   private final BlockingQueue<String> values = new LinkedBlockingQueue<>();
-  private String name;
 
   Link(Socket socket) throws IOException {
     this.socket = socket;
@@ -39,31 +48,8 @@ final class Link {
     out = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream()));
   }
 
-  /** Makes the link to the host of that name. */
-  Link(Socket socket, String name) throws IOException {
-    this(socket);
-    this.name = name;
-  }
-
-  String name() {
-    return name;
-  }
-
   Socket socket() {
     return socket;
-  }
-
-  /** Reads the name of the worker at the other end, if it is one. */
-  boolean isWorker() {
-    try {
-      socket.setSoTimeout(10_000);
-      boolean worker = in.readByte() == Kind.HELLO.ordinal();
-      name = worker ? readText() : null;
-      socket.setSoTimeout(0);
-      return worker;
-    } catch (IOException | IllegalArgumentException e) {
-      return false;
-    }
   }
 
   /** Sends a message; where that fails, the thread that reads tells why. */
@@ -75,8 +61,29 @@ final class Link {
       out.write(bytes);
       out.flush();
     } catch (IOException e) {
-      Log.line("WARNING: %s can't be told anything (%s).".formatted(name, e.getMessage()));
+      close();
     }
+  }
+
+  void close() {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // It is of no use any more.
+    }
+  }
+
+  /**
+   * Returns the first message, which comes within so many seconds.
+   *
+   * @throws SocketTimeoutException if none has come
+   * @throws IOException if the other end is gone, or no host of a job
+   */
+  Message receive(int seconds) throws IOException {
+    socket.setSoTimeout(1000 * seconds);
+    Message message = read(1 << 10);
+    socket.setSoTimeout(0);
+    return message;
   }
 
   /** Returns the next value from the other end, or null where none comes within a second. */
@@ -87,36 +94,41 @@ final class Link {
   /**
    * Has a thread read until the other host is gone, or needs this one no longer.
    *
-   * @param onEnd is given this link and the sentence with which the other host ended
+   * @param onEnd is given the name, and the sentence with which that host ended, or null
    */
-  void watch(BiConsumer<Link, String> onEnd) {
-    Thread thread = new Thread(() -> read(onEnd), "link to " + name);
+  void watch(String name, BiConsumer<String, String> onEnd) {
+    Thread thread = new Thread(() -> watch(name, onEnd, null), "link to " + name);
     thread.setDaemon(true);
     thread.start();
   }
 
-  private void read(BiConsumer<Link, String> onEnd) {
-    String sentence;
+  private void watch(String name, BiConsumer<String, String> onEnd, String sentence) {
     try {
-      while (true) {
-        Kind kind = Kind.values()[in.readByte()];
-        String text = readText();
-        if (kind == Kind.FAILURE) {
-          sentence = text;
-          break;
-        }
-        values.add(text);
-        if (kind == Kind.END) {
-          return;
+      while (sentence == null) {
+        Message message = read(LONGEST);
+        if (message.kind() == Kind.FAILURE) {
+          sentence = message.text();
+        } else {
+          values.add(message.text());
+          if (message.kind() == Kind.END) {
+            return;
+          }
         }
       }
     } catch (IOException e) {
-      sentence = "Host %s is gone: the job can't go on without it.".formatted(name);
+      // Without a word.
     }
-    onEnd.accept(this, sentence);
+    onEnd.accept(name, sentence);
   }
 
-  private String readText() throws IOException {
-    return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+  private Message read(int longest) throws IOException {
+    int kind = in.readByte();
+    int length = kind < 0 || kind >= Kind.values().length ? -1 : in.readInt();
+    if (length < 0 || length > longest) {
+      throw new IOException("no message of a host");
+    }
+    byte[] text = new byte[length];
+    in.readFully(text);
+    return new Message(Kind.values()[kind], new String(text, StandardCharsets.UTF_8));
   }
 }

@@ -33,7 +33,8 @@ public final class Log {
   public static void step(int step, Map<String, Double> metrics) {
     StringBuilder line = new StringBuilder("step=").append(step);
     metrics.forEach(
-        (name, value) -> line.append(' ').append(name).append('=').append(sixDigits(value)));
+        (name, value) -> line.append(' ').append(name).append('=').append(
+            sixDigits(value == null ? Double.NaN : value)));
     line(line.toString());
   }
 

@@ -21,7 +21,10 @@ public final class ModelFolder {
   }
 
   /**
-   * Writes the model's files and metadata.json.
+   * Writes the model's files, and what is said of the job to metadata.json.
+   *
+   * <p>SIGKILL in the midst of it leaves a folder .saving, which has to lie here: a rename from
+   * elsewhere would be no rename.
    *
    * @param save writes them into an empty folder
    * @param load reads them back, before they are renamed into place
@@ -40,13 +43,17 @@ public final class ModelFolder {
       List<Path> files = new ArrayList<>(JobFiles.filesIn(aside));
       if (files.stream().allMatch(file -> file.toFile().length() == 0)) {
         throw new TrainingFailure(
-            "The model folder %s would be empty: save() in model wrote no file."
+            "The model folder %s would be empty: save() in Model wrote no file."
                 .formatted(folder));
       }
       load.accept(aside);
       Path last = aside.resolve("metadata.json");
+      if (files.contains(last)) {
+        last = aside.resolve("training-metadata.json");
+        Log.line("WARNING: save() of Model wrote a metadata.json: what train says of the job is "
+            + "in training-metadata.json.");
+      }
       Files.writeString(last, Json.format(metadata));
-      files.remove(last);
       files.add(last);
       for (Path file : files) {
         JobFiles.flush(file);
@@ -59,7 +66,7 @@ public final class ModelFolder {
       }
       complete = true;
     } catch (IOException | UncheckedIOException e) {
-      throw Outcome.explained(e, folder);
+      throw Outcome.named(e, folder);
     } finally {
       if (!complete) {
         for (Path place : placed) {
@@ -72,5 +79,18 @@ public final class ModelFolder {
         .map(place -> folder.relativize(place).toString())
         .sorted()
         .collect(Collectors.joining(", "))));
+  }
+
+  /**
+   * Refuses a folder to load a model from that is not whole.
+   *
+   * @throws TrainingFailure if the job was killed while it saved
+   */
+  public static void requireWhole(Path folder) {
+    if (Files.exists(folder.resolve(".saving"))) {
+      throw new TrainingFailure(
+          "%s holds .saving: the job was killed while it saved the model, so it is not whole."
+              .formatted(folder));
+    }
   }
 }

@@ -1,22 +1,40 @@
 package training.job;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** How the program ends: its exit code, and the sentence of a failure (C56, C58). */
 public final class Outcome {
-  private static final List<String> NOT_PERMITTED =
-      List.of("Read-only file system", "Permission denied", "Operation not permitted");
   private static final int FAILURE_LENGTH = 1024;
+  private static final List<String> FULL =
+      List.of("No space left on device", "Disk quota exceeded");
+  private static final List<String> REFUSED = List.of("Read-only file system",
+      "Permission denied", "Operation not permitted", "Input/output error");
+  /** What FileNotFoundException says, which keeps the file's name nowhere else. */
+  private static final Pattern FILE_AND_REASON = Pattern.compile("(.+) \\((.+)\\)");
+  private static final Pattern MISSING_LIBRARY =
+      Pattern.compile("(lib[^\\s:/]+\\.so[.0-9]*): cannot open shared object file");
+  private static final Map<String, String> PACKAGES = Map.of(
+      "libgomp.so.1", "libgomp1", "libstdc++.so.6", "libstdc++6", "libz.so.1", "zlib1g",
+      "libgfortran.so.5", "libgfortran5", "libopenblas.so.0", "libopenblas0");
 
   /** A part of the training; whatever it throws is reported. */
   @FunctionalInterface
@@ -26,7 +44,9 @@ public final class Outcome {
   }
 
   private final Path root;
+  private final Set<String> warned = new HashSet<>();
   private boolean failed;
+  private volatile boolean ended;
 
   /** Makes the outcome of the job whose files these are. */
   public Outcome(JobFiles files) {
@@ -39,13 +59,16 @@ public final class Outcome {
    * <p>The first line of /opt/ml/output/failure becomes the job's FailureReason (C58).
    */
   public int run(Action training) {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::refuseOtherEnd, "outcome"));
+    int exitCode = 0;
     try {
       Files.deleteIfExists(root.resolve("output").resolve("failure"));
       training.run();
-      return 0;
     } catch (Throwable e) { // Errors too: a full stack or memory must not end without a reason.
-      return report(e instanceof Exception exception ? explained(exception, root) : e);
+      exitCode = report(e);
     }
+    ended = true;
+    return exitCode;
   }
 
   /** Does what {@link #endAtOnce} has to wait for. */
@@ -61,22 +84,39 @@ public final class Outcome {
     Runtime.getRuntime().halt(1);
   }
 
+  /** Says once what goes wrong and costs no model; the trace of it goes to stderr. */
+  public void warn(String sentence, Throwable error) {
+    if (warned.add(sentence)) {
+      Log.line("WARNING: " + sentence.formatted(sentence(error)));
+      System.err.print(trace(error));
+    }
+  }
+
+  /** Makes a failure of System.exit in the model, or in a library: 0 would be success (C56). */
+  private void refuseOtherEnd() {
+    if (ended) {
+      return;
+    }
+    Thread.getAllStackTraces().forEach((thread, stack) -> {
+      // A signal such as that of Ctrl-C has a thread of the JVM's own end it.
+      if (!thread.getName().startsWith("SIG")
+          && Arrays.stream(stack).anyMatch(each -> each.getClassName().endsWith(".Shutdown"))) {
+        Exception exit = new Exception("System.exit");
+        exit.setStackTrace(stack);
+        writeFailure("The program was ended by System.exit() before the model was saved: "
+            + "let train end it.", trace(exit));
+        Runtime.getRuntime().halt(1);
+      }
+    });
+  }
+
   private synchronized int report(Throwable error) {
     failed = true;
-    if (error instanceof TrainingFailure failure) {
+    if (mendable(error, null) instanceof TrainingFailure failure) {
       writeFailure(failure.getMessage(), "");
       return failure.exitCode();
     }
-    if (error instanceof OutOfMemoryError) {
-      writeFailure(
-          "The memory is full (%s): choose a larger InstanceType in training-job.json."
-              .formatted(error.getMessage()),
-          "");
-      return 1;
-    }
-    StringWriter trace = new StringWriter();
-    error.printStackTrace(new PrintWriter(trace, true));
-    writeFailure(error.getClass().getSimpleName() + ": " + firstLine(error), trace.toString());
+    writeFailure(sentence(error), trace(error));
     return 1;
   }
 
@@ -96,35 +136,22 @@ public final class Outcome {
     }
   }
 
-  /**
-   * Returns the failure that names a full or unwritable disk, or the error itself if it is another.
-   *
-   * @param path what was written, for the errors that do not say it
-   */
-  static Exception explained(Exception error, Path path) {
-    Throwable cause = error instanceof UncheckedIOException ? error.getCause() : error;
-    if (!(cause instanceof IOException)) {
-      return error;
+  // ---- What is said of an error --------------------------------------------------------------
+
+  /** Returns an error's class and message, and those of what caused it, on one line. */
+  public static String sentence(Throwable error) {
+    if (mendable(error, null) instanceof TrainingFailure failure) {
+      return failure.getMessage();
     }
-    Object file = path;
-    if (cause instanceof FileSystemException e && e.getFile() != null) {
-      file = e.getFile();
-    }
-    String why = cause instanceof AccessDeniedException
-        ? "Permission denied"
-        : String.valueOf(cause.getMessage());
-    if (why.contains("No space left on device") || why.contains("Disk quota exceeded")) {
-      return new TrainingFailure(
-          "No space is left on the disk (%s): raise VolumeSizeInGB in training-job.json."
-              .formatted(file));
-    }
-    for (String reason : NOT_PERMITTED) {
-      if (why.contains(reason)) {
-        String verb = file.toString().contains("/input/") ? "read" : "write";
-        return new TrainingFailure("Can't %s %s: %s.".formatted(verb, file, reason));
+    List<String> found = new ArrayList<>();
+    for (Throwable each : causes(error)) {
+      // One that is made of its cause alone says nothing of its own.
+      if (each.getCause() == null || !each.getCause().toString().equals(each.getMessage())) {
+        found.add(each.getClass().getSimpleName() + ": " + firstLine(each));
       }
     }
-    return error;
+    String first = found.remove(0);
+    return found.isEmpty() ? first : first + " (caused by " + String.join("; ", found) + ")";
   }
 
   /** Returns the first line of an error's message. */
@@ -133,5 +160,95 @@ public final class Outcome {
         .lines()
         .findFirst()
         .orElse("no message");
+  }
+
+  /** Returns an error's trace. */
+  private static String trace(Throwable error) {
+    StringWriter text = new StringWriter();
+    error.printStackTrace(new PrintWriter(text, true));
+    return text.toString();
+  }
+
+  /**
+   * Returns the failure that a person can mend, if one is behind the error; else the error.
+   *
+   * @param path what was read or written, for errors of the disk that do not say it; or null
+   */
+  static Throwable mendable(Throwable error, Path path) {
+    for (Throwable each : causes(error)) {
+      String sentence = each instanceof IOException exception ? ofDisk(exception, path)
+          : each instanceof OutOfMemoryError ? ofMemory(firstLine(each))
+          : each instanceof LinkageError ? ofLibrary(firstLine(each))
+          : null;
+      if (each instanceof TrainingFailure) {
+        return each;
+      } else if (sentence != null) {
+        return new TrainingFailure(sentence);
+      }
+    }
+    return error;
+  }
+
+  /** Returns the failure that names the path which a full or unwritable disk did not take. */
+  static Exception named(Exception error, Path path) {
+    return mendable(error, path) instanceof TrainingFailure failure ? failure : error;
+  }
+
+  /** Returns the error, its causes, and what they suppressed, from without to within. */
+  private static List<Throwable> causes(Throwable error) {
+    List<Throwable> found = new ArrayList<>(List.of(error));
+    for (int i = 0; i < found.size(); i++) {
+      List<Throwable> behind = new ArrayList<>(List.of(found.get(i).getSuppressed()));
+      behind.removeIf(each -> found.stream().anyMatch(other -> other == each));
+      found.addAll(behind);
+      Throwable cause = found.get(i).getCause();
+      if (cause != null && found.stream().noneMatch(other -> other == cause)) {
+        found.add(i + 1, cause);
+      }
+    }
+    return found;
+  }
+
+  private static String ofDisk(IOException error, Path path) {
+    String reason = firstLine(error);
+    Object file = path;
+    Matcher fileAndReason = FILE_AND_REASON.matcher(reason);
+    if (error instanceof FileSystemException e) {
+      file = e.getFile() == null ? path : e.getFile();
+      reason = e instanceof AccessDeniedException ? "Permission denied" : reason;
+    } else if (error instanceof FileNotFoundException && fileAndReason.matches()) {
+      file = fileAndReason.group(1);
+    }
+    if (FULL.stream().anyMatch(reason::contains)) {
+      return "No space is left on the disk%s: raise VolumeSizeInGB in training-job.json."
+          .formatted(file == null ? "" : " (" + file + ")");
+    }
+    String refused = REFUSED.stream().filter(reason::contains).findFirst().orElse(null);
+    if (refused == null || file == null) {
+      return null;
+    }
+    String verb = file.toString().contains("/input/") ? "read" : "write";
+    return "Can't %s %s: %s.".formatted(verb, JobFiles.nameOf(Path.of(file.toString())), refused);
+  }
+
+  private static String ofMemory(String message) {
+    long heap = Runtime.getRuntime().maxMemory() >> 20;
+    long all = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+        .getTotalMemorySize() >> 20;
+    return "The memory is full (%s): Java's heap may take %s of the container's %s MB. "
+        .formatted(message, heap, all)
+        + "Raise it by JDK_JAVA_OPTIONS in the Dockerfile, or choose a larger InstanceType in "
+        + "training-job.json.";
+  }
+
+  private static String ofLibrary(String message) {
+    Matcher library = MISSING_LIBRARY.matcher(message);
+    if (!library.find()) {
+      return null;
+    }
+    String known = PACKAGES.get(library.group(1));
+    return "%s is missing in the image: put %s into SYSTEM_LIBRARIES of the Dockerfile.".formatted(
+        library.group(1),
+        known == null ? "the Debian package that has it" : "its Debian package (" + known + ")");
   }
 }

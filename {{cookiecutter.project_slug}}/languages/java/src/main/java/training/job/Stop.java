@@ -1,22 +1,35 @@
 package training.job;
 
-import java.util.Arrays;
+import java.lang.reflect.Proxy;
 
 /**
  * Whether SIGTERM has come: the service sends it to stop a job, then waits 120 s (C5).
  *
- * <p>The JVM answers SIGTERM by running its shutdown hooks, each in a thread of its own, also
- * while the main thread is inside a long call of a library. The hook then waits for the main
- * thread, which finishes its work and ends the JVM itself; a hook that returns would end it in
- * mid-work, with exit code 143.
+ * <p>A handler of its own, since a shutdown hook would run beside those of the libraries that the
+ * model needs to finish. The JVM calls it in a thread, also in the midst of a long step.
  */
 public final class Stop {
   private volatile boolean received;
 
-  /** Watches from now on. */
-  public Stop() {
-    Thread main = Thread.currentThread();
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> onSigterm(main), "sigterm"));
+  private Stop() {}
+
+  /** Takes the signal from now on, by sun.misc.Signal, of which javac's warning can't be hidden. */
+  public static Stop onSigterm() {
+    Stop stop = new Stop();
+    try {
+      Class<?> signal = Class.forName("sun.misc.Signal");
+      Class<?> handler = Class.forName("sun.misc.SignalHandler");
+      Object receiver = Proxy.newProxyInstance(
+          Stop.class.getClassLoader(), new Class<?>[] {handler}, (proxy, method, arguments) -> {
+            stop.receive();
+            return null;
+          });
+      signal.getMethod("handle", signal, handler)
+          .invoke(null, signal.getConstructor(String.class).newInstance("TERM"), receiver);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("This JVM takes no signals", e);
+    }
+    return stop;
   }
 
   /** Returns whether it has come. */
@@ -24,7 +37,7 @@ public final class Stop {
     return received;
   }
 
-  /** Throws TrainingFailure if SIGTERM has come, before there is anything to save. */
+  /** Throws TrainingFailure if it has come, before there is anything to save. */
   void refuse() {
     if (received) {
       throw tooEarly();
@@ -33,29 +46,14 @@ public final class Stop {
 
   /** Returns the failure of a job that is stopped before it has a model. */
   public static TrainingFailure tooEarly() {
-    return new TrainingFailure(
+    return TrainingFailure.ofEveryHost(
         "Stopped by SIGTERM before the first step was done: there is no model to save.");
   }
 
-  private void onSigterm(Thread main) {
-    if (!main.isAlive()) {
-      return; // No signal: the JVM ends by itself.
-    }
-    StackTraceElement[] stack = main.getStackTrace();
-    if (Arrays.stream(stack).anyMatch(each -> each.getClassName().equals("java.lang.Shutdown"))) {
-      // No signal: the model, or a library of it, called System.exit, which waits for this hook.
-      Runtime.getRuntime().halt(new Outcome(JobFiles.fromEnvironment()).run(() -> {
-        Exception e = new IllegalStateException("System.exit was called in mid-training");
-        e.setStackTrace(stack);
-        throw e;
-      }));
-    }
-    received = true;
-    Log.line("SIGTERM received: finishing this step, then saving checkpoint and model.");
-    try {
-      main.join();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+  private synchronized void receive() {
+    if (!received) {
+      received = true;
+      Log.line("SIGTERM received: finishing this step, then saving checkpoint and model.");
     }
   }
 }
