@@ -1,0 +1,88 @@
+"""The Python of the README, run as it stands there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MODEL, PREDICTION = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def train(root, code, *arguments):
+    return subprocess.run(
+        [sys.executable, "train.py", "train", *arguments],
+        cwd=code,
+        env=os.environ | {"SAGEMAKER_BASE_DIR": str(root)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Function: rows → the folder of a finished training of the model to start from."""
+    code = shutil.copytree(REPOSITORY / "training", tmp_path / "code")
+    (code / "model.py").write_text(MODEL, encoding="utf-8")
+    (code / "tables.py").unlink()
+
+    def start(text, *arguments):
+        for channel in ("training", "validation"):
+            folder = tmp_path / "ml/input/data" / channel
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "a.csv").write_text(text)
+        return tmp_path / "ml", train(tmp_path / "ml", code, *arguments)
+
+    return start
+
+
+ROWS = "a,body_mass_g,b\n1,5,1\n2,8,1\n3,13,2\n5,17,1\n"  # 3 a + 2 b
+
+
+def test_the_model_to_start_from_trains(start):
+    root, run = start(ROWS, "--ridge", "0")
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^step=1 training:rmse=\d.* validation:rmse=\d", run.stdout, re.MULTILINE)
+    weights = numpy.loadtxt(root / "model/weights.csv")
+    assert weights == pytest.approx([3, 2], abs=1e-6)
+    assert json.loads((root / "model/metadata.json").read_text())["steps"] == 1
+
+
+def test_what_is_wrong_with_its_data_is_one_sentence(start):
+    _, run = start(ROWS.replace("13", ""))
+    assert (run.returncode, run.stderr) == (
+        1,
+        "training: the column body_mass_g has an empty cell.\n",
+    )
+
+
+def test_it_has_no_more_lines_than_one_reads():
+    assert len(MODEL.strip().splitlines()) <= 45
+
+
+def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
+    for channel in ("training", "validation"):
+        shutil.copytree(REPOSITORY / "data" / channel, tmp_path / "input/data" / channel)
+    done = train(tmp_path, REPOSITORY / "training", "--rounds", "20")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "data").symlink_to(REPOSITORY / "data")
+    command = [sys.executable, "-I", "-c", PREDICTION.replace("print(", "print(*")]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert run.returncode == 0, run.stderr
+    chances = [float(word) for word in run.stdout.split()]
+    lines = (REPOSITORY / "data/validation/penguins.csv").read_text().splitlines()[1:]
+    pairs = zip(chances, lines, strict=True)
+    right = sum((chance > 0.5) == line.startswith("1,") for chance, line in pairs)
+    metadata = json.loads((tmp_path / "model/metadata.json").read_text())
+    assert right / len(lines) == pytest.approx(metadata["metrics"]["validation:accuracy"])
+    # Where a job was killed in the midst of saving, they say so.
+    (tmp_path / "model/.saving").mkdir()
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert "the job was killed while it saved: the model is not whole" in run.stderr
