@@ -12,18 +12,21 @@ from pathlib import Path
 
 import pytest
 from jobs import Job
+from support import TEMPLATE
 
 OWN = Path(__file__).parents[1] / "own_models"
-CODE = {"python": "training", "r": "training", "java": "src/main/java/training"}
+# The one of Python lies where users find it, as an overlay of a repository.
+RECIPES = {"python": TEMPLATE / "recipes/python/scikit-learn"}
+CODE = {"r": "training", "java": "src/main/java/training"}
 CHANNELS = ("train", "holdout")
 HYPERPARAMETERS = {
-    "python": {"outcome": "body_mass_g", "cost": "2000", "shrinking": "true"},
+    "python": {"outcome": "body_mass_g", "C": "2000", "shrinking": "true"},
     "r": {"outcome": "body_mass_g", "trees": "50", "bootstrap": "true"},
     "java": {"outcome": "body_mass_g", "resamples": "50", "bootstrap": "true"},
 }
 # A fit of several seconds, and the line with which it begins.
 SLOW = {
-    "python": {"tolerance": "1e-300", "iterations": "50000000"},
+    "python": {"tol": "1e-300", "max_iter": "50000000"},
     "r": {"splits": "8000"},
     "java": {"resamples": "400000"},
 }
@@ -39,9 +42,8 @@ def replace_dependencies(language, repository):
         end = text.index("    <!-- What training.job needs")
         own = (OWN / "java/dependencies.xml").read_text(encoding="utf-8")
         pom.write_text(f"{text[:begin]}{own}\n{text[end:]}", encoding="utf-8")
-    else:
-        name = {"python": "requirements.in", "r": "packages.txt"}[language]
-        shutil.copy(OWN / language / name, repository)
+    elif language == "r":
+        shutil.copy(OWN / language / "packages.txt", repository)
 
 
 def replace_job(language, repository):
@@ -62,10 +64,14 @@ def replace_job(language, repository):
 def own_repository(bake, language, make):
     """A repository with the other model in place of the template's."""
     repository = bake(language, project_slug=f"own-model-{language}")
-    for path in (OWN / language).iterdir():
-        if path.suffix in (".py", ".R", ".java"):
-            shutil.copy(path, repository / CODE[language])
-    shutil.copy(OWN / language / "contract.ini", repository)
+    if language in RECIPES:
+        shutil.copytree(RECIPES[language], repository, dirs_exist_ok=True)
+        (repository / "training/tables.py").unlink()
+    else:
+        for path in (OWN / language).iterdir():
+            if path.suffix in (".R", ".java"):
+                shutil.copy(path, repository / CODE[language])
+        shutil.copy(OWN / language / "contract.ini", repository)
     if language == "java":
         # What belongs to the model that was replaced: its reader needs FastCSV.
         for name in ("Csv", "Table", "Xgboost"):
