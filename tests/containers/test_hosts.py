@@ -4,6 +4,7 @@ The same table for each language; what only one needs is in its own tests. Secon
 recorded, never judged: `pytest -rP` shows them.
 """
 
+import itertools
 import json
 import re
 import shutil
@@ -119,10 +120,9 @@ def apart(cluster):
     return max(ends) - min(ends)
 
 
-def test_three_hosts(engine, bake, make, tmp_path):
-    repository = bake("python")
-    make(repository, "build")
-    cluster = Cluster(engine, f"{repository.name}:local", tmp_path / "job", size=3)
+@pytest.mark.parametrize("order", itertools.permutations((1, 2, 3)), ids=str)
+def test_three_hosts_in_every_order_of_names_and_addresses_c35_c96(engine, image, tmp_path, order):
+    cluster = Cluster(engine, image, tmp_path / "job", size=3)
     try:
         for number, job in enumerate(cluster.jobs.values()):
             give(job, ROWS[number::3])
@@ -130,7 +130,10 @@ def test_three_hosts(engine, bake, make, tmp_path):
         for name, job in cluster.jobs.items():
             hosts = {"current_host": name, "hosts": ["algo-3", "algo-1", "algo-2"]}
             job.configure("resourceconfig", hosts)
-        cluster.start()
+        # The engine gives out the addresses of a network in the order of the starts.
+        for number in order:
+            cluster.start(f"algo-{number}")
+            cluster.running[f"algo-{number}"].wait_for("Hosts: ")
         assert ended(cluster)["metrics"]["validation:accuracy"] > 0.9
     finally:
         cluster.close()
