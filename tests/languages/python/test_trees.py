@@ -476,7 +476,7 @@ def test_columns_that_differ_between_hosts_name_the_host(run_hosts, tmp_path):
     ends = run_hosts(ON_A_HOST.format(more="{}"), HOSTS[:2])
     place = "data/training/a.csv, line 1"
     assert ends[1][2] == f'{place}: column "c" is not in data/training/a.csv of 127.0.0.1.\n'
-    assert ends[0][2].startswith("Host algo-2 is gone")
+    assert ends[0][2] == f"Host algo-2 failed: {ends[1][2]}"
 
 
 def test_the_rows_are_in_no_memory_of_their_own(write, monkeypatch):

@@ -1,8 +1,7 @@
 """Gradient-boosted trees for a target of 0 and 1, on tables: replace this file by your model.
 
-job/algorithm.py says what `train` calls of it, and what it may leave out. On several hosts each
-has a model with its own share of the data. They do the same calls of cluster and of XGBoost, which
-makes their models one.
+job/algorithm.py says what `train` calls of it, and what each method must do. On several hosts each
+has its own share of the data; all do the same calls of cluster and XGBoost, which makes one model.
 """
 
 import platform
@@ -40,18 +39,12 @@ class Model(Algorithm):
         if hyperparameters["device"] == "cuda":
             require_gpu()
         self._target = hyperparameters["target"]
-        self._rounds = hyperparameters["rounds"]
-        self._parameters = {
+        given = ("learning_rate", "max_depth", "subsample", "device", "seed")
+        self._parameters = {name: hyperparameters[name] for name in given} | {
             "objective": "binary:logistic",
             "eval_metric": ["logloss", "error"],
             "tree_method": "hist",
-            "device": hyperparameters["device"],
-            "learning_rate": hyperparameters["learning_rate"],
-            "max_depth": hyperparameters["max_depth"],
-            "subsample": hyperparameters["subsample"],
-            "seed": hyperparameters["seed"],
-            # From XGBoost 3.3 on, a resumed training draws the rows of one that was never
-            # interrupted.
+            # From XGBoost 3.3 on, whoever resumes draws the rows of who was not interrupted.
             "seed_per_iteration": True,
         }
 
@@ -68,10 +61,8 @@ class Model(Algorithm):
         self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
         self._rows = {}
         for channel in used:
-            tables = (
-                read_table(file, header, place, columns, self._target)
-                for file, header in headers[channel].items()
-            )
+            files = headers[channel].items()
+            tables = (read_table(*file, place, columns, self._target) for file in files)
             features, targets = spool(tables, columns, self._target)
             log(f"Read {len(targets)} rows of {channel}.")
             self._rows[channel] = sum(cluster.collect(len(targets)).values())
@@ -79,13 +70,10 @@ class Model(Algorithm):
                 named = next(map(name_of, channels[channel]), f'Channel "{channel}"')
                 raise TrainingFailure(f"{named} has a header but no rows.")
             # A byte for each number, which is all that training needs.
-            self._matrices[channel] = xgboost.QuantileDMatrix(
-                features,
-                targets,
-                feature_names=self._features,
-                ref=self._matrices.get("training"),
-            )
-        self._evaluated = [(matrix, name) for name, matrix in self._matrices.items()]
+            training = self._matrices.get("training")
+            matrix = xgboost.QuantileDMatrix(features, targets, ref=training)
+            matrix.feature_names = self._features
+            self._matrices[channel] = matrix
         self._booster = self._new_booster()
 
     def _columns(self, headers: dict[Path, list[str]]) -> tuple[list[str], str]:
@@ -103,8 +91,7 @@ class Model(Algorithm):
         return booster
 
     def finished(self) -> bool:
-        """Return whether all the trees are grown."""
-        return self.steps >= self._rounds
+        return self.steps >= self.hyperparameters["rounds"]
 
     def step(self) -> None:
         """Grow one tree."""
@@ -112,7 +99,8 @@ class Model(Algorithm):
 
     def metrics(self) -> dict[str, float]:
         """Return log loss (natural logarithm) and accuracy (share of rows, threshold 0.5)."""
-        text = self._booster.eval_set(self._evaluated, self.steps)
+        evaluated = [(matrix, name) for name, matrix in self._matrices.items()]
+        text = self._booster.eval_set(evaluated, self.steps)
         values = {name: float(value) for name, value in re.findall(r"(\S+):(\S+)", text)}
         metrics = {"training:log_loss": values["training-logloss"]}
         if "validation" in self._matrices:
@@ -121,11 +109,9 @@ class Model(Algorithm):
         return metrics
 
     def save_checkpoint(self, path: Path) -> None:
-        """Write all that `load_checkpoint` needs to go on to one file."""
         path.write_bytes(self._booster.save_raw("ubj"))
 
     def load_checkpoint(self, path: Path) -> None:
-        """Go on from a checkpoint; raises any error where it can't be read or does not fit."""
         booster = self._new_booster()
         booster.load_model(bytearray(path.read_bytes()))
         if booster.feature_names != self._features:
@@ -133,11 +119,9 @@ class Model(Algorithm):
         self._booster = booster
 
     def checksum(self) -> int:
-        """Return a number that is the same on every host if the model is."""
         return zlib.crc32(self._booster.save_raw("ubj"))
 
     def save(self, folder: Path) -> None:
-        """Write the model's files to the folder."""
         (folder / "model.ubj").write_bytes(self._booster.save_raw("ubj"))
 
     @staticmethod
@@ -157,13 +141,10 @@ class Model(Algorithm):
 
 def require_gpu() -> None:
     """Raise TrainingFailure without a GPU: XGBoost would warn, and train on the CPU."""
+    problem = ""
     if not xgboost.build_info()["USE_CUDA"]:
-        raise TrainingFailure(
-            'Hyperparameter "device" is "cuda", but xgboost-cpu is installed: '
-            "README.md says how to train on a GPU."
-        )
-    if not list(Path("/dev").glob("nvidia[0-9]*")):
-        raise TrainingFailure(
-            'Hyperparameter "device" is "cuda", but there is no GPU: '
-            "choose an InstanceType that has one in training-job.json."
-        )
+        problem = "xgboost-cpu is installed: README.md says how to train on a GPU."
+    elif not list(Path("/dev").glob("nvidia[0-9]*")):
+        problem = "there is no GPU: choose an InstanceType that has one in training-job.json."
+    if problem:
+        raise TrainingFailure(f'Hyperparameter "device" is "cuda", but {problem}')
