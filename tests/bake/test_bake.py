@@ -255,6 +255,8 @@ def test_lines_end_in_lf_and_the_last_line_too(repository):
 def test_rendered_files_have_no_blank_lines_in_pairs_and_no_blanks_at_line_ends(repository):
     for name in RENDERED - {"LICENSE"}:
         text = (repository / name).read_text(encoding="utf-8")
+        # Python in a document has its own rules.
+        text = re.sub(r"^```python\n.*?^```$", "code", text, flags=re.MULTILINE | re.DOTALL)
         assert not re.search(r"\n\n\n|[ \t]\n", text), name
 
 
