@@ -113,3 +113,15 @@ def test_a_name_is_taken_apart(bake, name, account, region, repository, local):
     assert (found.account, found.region, found.repository) == (account, region, repository)
     assert found.local == local
     assert bool(found.digest) == ("@" in name)
+
+
+@pytest.mark.parametrize("verb", ["build", "train", "deploy", "push"])
+def test_a_job_without_an_image_is_one_sentence(run, verb, tmp_path):
+    (tmp_path / "aws").write_text("#!/bin/sh\n")
+    (tmp_path / "aws").chmod(0o755)
+    file = run.repository / "training-job.json"
+    file.write_text(file.read_text().replace('"TrainingImage": "', '"TrainingImage": "", "x": "'))
+    done = run(verb, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    sentence = "raining-job.json must have a TrainingImage like 111122223333.dkr.ecr."
+    assert sentence in done.stderr

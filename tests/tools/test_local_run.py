@@ -587,6 +587,26 @@ def test_ctrl_c_stops_then_kills_and_leaves_nothing_behind(laptop, presses):
     assert laptop.calls[-1][:2] == ["network", "rm"]
 
 
+def test_a_run_behind_nohup_survives_the_terminal(laptop, tmp_path):
+    run = f"echo started; until [ -e '{tmp_path}/go' ]; do sleep 0.05; done; echo x > $model/x"
+    process = subprocess.Popen(
+        ["nohup", oldest_python(), "-B", "tools", "train"],
+        cwd=laptop.repository,
+        env=laptop.environment | {"RUN": run},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    )
+    with process:
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGHUP)
+        (tmp_path / "go").touch()
+        output = process.stdout.read()
+    assert process.returncode == 0
+    assert "Status: Completed" in output
+
+
 def test_more_hosts_in_the_request_than_here_are_told(laptop):
     laptop.edit_job(lambda request: request["ResourceConfig"].update(InstanceCount=3))
     done = laptop.train()

@@ -537,3 +537,14 @@ def test_what_would_leave_the_folder_is_not_unpacked(tools, tmp_path, name, kind
     with pytest.raises(tools.UserError, match="is not unpacked"):
         tools.follow.unpack(tmp_path / "model.tar.gz", tmp_path / "model")
     assert not (tmp_path / "a").exists()
+
+
+def test_ctrl_c_leaves_cloudformation_at_work_and_says_so(bake, monkeypatch, capsys):
+    (deploy,) = load_tools(bake("python"), "cloud.deploy")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploy, "find", interrupted)
+    assert deploy.deploy([]) == 130
+    assert "CloudFormation goes on: `make deploy` again shows" in capsys.readouterr().err

@@ -64,12 +64,18 @@ def image_of_job(request: dict) -> Image:
     return image_of(name if isinstance(name, str) else "")
 
 
+def named_image(request: dict) -> Image:
+    """Return the image that training-job.json names; raise UserError where it names none."""
+    image = image_of_job(request)
+    if not image.stack:
+        name = "111122223333.dkr.ecr.REGION.amazonaws.com/NAME"
+        raise UserError(f"training-job.json must have a TrainingImage like {name}.")
+    return image
+
+
 def local_image(request: dict) -> str:
     """Return the local image's name: the variable IMAGE, else as training-job.json calls it."""
-    image = image_of_job(request)
-    if not (os.environ.get("IMAGE") or image.stack):
-        raise UserError("training-job.json names no TrainingImage: give one by --image.")
-    return os.environ.get("IMAGE") or image.local
+    return os.environ.get("IMAGE") or named_image(request).local
 
 
 # ---- The tree ------------------------------------------------------------------------------

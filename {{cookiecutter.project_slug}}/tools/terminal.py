@@ -10,10 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator
 
-# What Ctrl-C, an editor or a closed terminal sends.
-INTERRUPTS = [
-    getattr(signal, each) for each in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, each)
-]
+# What Ctrl-C, an editor or a closed terminal sends. SIGHUP stays ignored behind nohup.
+INTERRUPTS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+    INTERRUPTS.append(signal.SIGHUP)
 SPEAKING = threading.Lock()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from cloud.account import find_stack, outputs_of
 from cloud.aws import Aws, AwsError
 from cloud.names import TRAINING, TUNING, job_prefix
-from image import image_of_job
+from image import named_image
 from job import read_request
 from repository import REPOSITORY
 from terminal import UserError, name_and_value, note, parser_of, say
@@ -38,14 +39,27 @@ def deploy(arguments: Sequence[str]) -> int:
     add("--region", help="another one than that of training-job.json")
     add("--profile", help="of the aws CLI (default: AWS_PROFILE)")
     options = parser.parse_args(arguments)
-    name, region = read_project()
+    try:
+        return deploy_both(options)
+    except KeyboardInterrupt:
+        note("\nCloudFormation goes on: `make deploy` again shows how it ended.")
+        return 130
+
+
+def deploy_both(options: argparse.Namespace) -> int:
+    """Deploy both stacks and print the outputs."""
+    image = named_image(read_request(REPOSITORY / "training-job.json"))
+    region = options.region or image.region
+    if not region:
+        raise UserError("The TrainingImage of training-job.json says no region: use --region.")
+    name = image.stack
     given = dict(options.parameters)
     known = {each for template in TEMPLATES.values() for each in parameters_of(template)}
     unknown = sorted(set(given) - known)
     if unknown:
         names = ", ".join(sorted(known))
         raise UserError(f"There is no parameter {unknown[0]}; there are {names}.")
-    aws = Aws(options.region or region, options.profile)
+    aws = Aws(region, options.profile)
     prefixes = {
         "JobPrefix": job_prefix(name, TRAINING),
         "TuningPrefix": job_prefix(name, TUNING),
@@ -60,15 +74,6 @@ def deploy(arguments: Sequence[str]) -> int:
     for output, value in deploy_stack(aws, name, TEMPLATES["repository"], values).items():
         say(f"{output}: {value}")
     return 0
-
-
-def read_project() -> tuple[str, str]:
-    """Return the name of the repository and its region, both from the image's name."""
-    image = image_of_job(read_request(REPOSITORY / "training-job.json"))
-    if not image.region:
-        name = "111122223333.dkr.ecr.REGION.amazonaws.com/NAME"
-        raise UserError(f"training-job.json must have a TrainingImage like {name}.")
-    return image.stack, image.region
 
 
 def parameters_of(template: Path) -> list[str]:

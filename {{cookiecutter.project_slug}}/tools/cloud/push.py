@@ -114,7 +114,7 @@ class Push:
                     f"{self.engine} does not answer ({words}): start it, then run this again."
                 )
         request = read_request(REPOSITORY / "training-job.json")
-        named = image.image_of_job(request)
+        named = image.named_image(request)
         self.stack = named.stack
         self.repository = options.repository or named.repository
         self.image = options.image or image.local_image(request)

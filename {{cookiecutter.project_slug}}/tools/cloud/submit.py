@@ -67,7 +67,7 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     compare_regions(parts.region, options.region)
     aws = Aws(parts.region, options.profile)
     account = account_of(aws)
-    stack = image.image_of_job(request).stack
+    stack = image.named_image(request).stack
 
     apply_options(request, options)
     request.setdefault("AlgorithmSpecification", {})["TrainingImage"] = pushed
