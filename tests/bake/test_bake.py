@@ -90,6 +90,7 @@ FILES = {
         tools/contract/settings.py
         tools/contract/start.py
         tools/contract/trials.py
+        tools/faults.py
         tools/image.py
         tools/job.py
         tools/local/__init__.py

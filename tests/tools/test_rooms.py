@@ -17,8 +17,8 @@ FLOORS = """
     __main__
     cloud.submit cloud.push
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
-    cloud.request cloud.logs cloud.account cloud.names cloud.api_model
-    cloud.aws
+    cloud.request cloud.logs cloud.account cloud.names
+    cloud.aws cloud.api_model
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials
@@ -30,7 +30,7 @@ FLOORS = """
     job
     image
     repository
-    terminal
+    faults terminal
 """
 # What a room may import of others, beside the ground.
 NEIGHBOURS = {
@@ -39,7 +39,7 @@ NEIGHBOURS = {
     "local": set(),
     "check": set(),
 }
-GROUND = {"job", "image", "repository", "terminal"}
+GROUND = {"faults", "job", "image", "repository", "terminal"}
 VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
 
 

@@ -8,10 +8,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import NamedTuple
 
+from faults import explain
 from repository import REPOSITORY
-from terminal import UserError
+from terminal import UserError, note
 
 # What SageMaker's machines run (C82).
 PLATFORM = "linux/amd64"
@@ -152,7 +154,17 @@ def git(*arguments: str) -> str | None:
         done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True)
     except OSError:
         return None
-    return os.fsdecode(done.stdout) if done.returncode == 0 else None
+    if done.returncode != 0:
+        note_once(explain(os.fsdecode(done.stderr)))
+        return None
+    return os.fsdecode(done.stdout)
+
+
+@cache
+def note_once(line: str) -> None:
+    """Say what is not said yet."""
+    if line:
+        note(line)
 
 
 def tag() -> str:

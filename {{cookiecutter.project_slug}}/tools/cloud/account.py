@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 
@@ -44,7 +43,7 @@ def choose_region(flag: str | None, job: str, profile: str | None) -> str:
 def account_of(aws: Aws) -> str:
     """Return the account that the credentials are of."""
     with doing("ask who you are"):
-        return json.loads(aws.run("sts", "get-caller-identity"))["Account"]
+        return aws.answer("sts", "get-caller-identity")["Account"]
 
 
 def registry_of(account: str, region: str) -> str:
@@ -58,7 +57,7 @@ def assume(aws: Aws, role: str, external_id: str | None) -> Aws:
     words = ["--role-arn", role, "--role-session-name", "build-and-push"]
     words += ["--external-id", external_id] if external_id else []
     with doing(f"assume the role {role}"):
-        given = json.loads(aws.run("sts", "assume-role", *words))["Credentials"]
+        given = aws.answer("sts", "assume-role", *words)["Credentials"]
     credentials = {
         "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
@@ -70,9 +69,7 @@ def assume(aws: Aws, role: str, external_id: str | None) -> Aws:
 def find_stack(aws: Aws, stack: str) -> dict | None:
     """Return what CloudFormation says of a stack; None where there is none."""
     try:
-        return json.loads(aws.run("cloudformation", "describe-stacks", "--stack-name", stack))[
-            "Stacks"
-        ][0]
+        return aws.answer("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"][0]
     except AwsError as error:
         if error.code == "ValidationError":
             return None

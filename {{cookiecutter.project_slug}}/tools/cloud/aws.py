@@ -21,6 +21,10 @@ from terminal import UserError, note, say
 
 INSTALL = "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
 REFUSED = re.compile(r"AccessDenied|Unauthorized|not authorized|^403$")
+# What a CLI says that does not know a command, an option or a member of a request.
+OLD = re.compile(
+    r'Unknown parameter in \S+: "(\w+)"|Unknown options: (.+)|[Ii]nvalid choice(?:: \'([\w-]+)\')?'
+)
 
 # What the CLI or a service says, the word for it where AWS gives none, and what is to be done.
 SENTENCES = (
@@ -34,6 +38,11 @@ SENTENCES = (
         r"config profile \((.*?)\) could not be found",
         "NoProfile",
         "There is no such AWS profile ({1}): `aws configure list-profiles` shows those there are.",
+    ),
+    (
+        r"reauthenticate using 'aws login'|session has expired or credentials have changed",
+        "ExpiredToken",
+        "Your AWS session has expired: sign in again by `aws login`.",
     ),
     (
         r"ExpiredToken|RequestExpired|[Tt]oken (.* )?(has|is) expired|SSO (session|[Tt]oken)",
@@ -121,9 +130,16 @@ class Aws:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "request.json")
             file.write_text(json.dumps(request or {}), encoding="utf-8")
-            given = ["--cli-input-json", f"file://{file}"]
-            output = self.run(service, operation, *given, *flags)
-        return json.loads(output) if output.strip() else {}
+            return self.answer(service, operation, "--cli-input-json", f"file://{file}", *flags)
+
+    def answer(self, *words: str) -> dict:
+        """Run the CLI with these words and return the JSON that it printed; raise AwsError."""
+        output = self.run(*words)
+        try:
+            return json.loads(output) if output.strip() else {}
+        except ValueError as error:
+            said = shorten(" ".join(output.split()))
+            raise AwsError(f"The aws CLI printed what is no JSON: {said}", "NoJson") from error
 
     def ask(self, what: str, service: str, operation: str, request: dict) -> dict | None:
         """As `call`; where the caller may not ask, say what remains unknown and return None."""
@@ -143,8 +159,9 @@ class Aws:
     def run(self, *words: str) -> str:
         """Run the CLI with these words and return what it printed; raise AwsError."""
         self.show(*words)
-        # A pager or a prompt would wait for someone who is not there.
-        environment = {**os.environ, "AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off"}
+        # A pager or a prompt would wait for someone who is not there; the last line is the cause.
+        own = {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off", "AWS_CLI_ERROR_FORMAT": "legacy"}
+        environment = {**os.environ, **own}
         if self.credentials:
             environment.pop("AWS_PROFILE", None)
         require_cli()
@@ -157,7 +174,8 @@ class Aws:
             env={**environment, **self.credentials},
         )
         if done.returncode != 0:
-            raise error_of(done.stderr, self.region)
+            unknown = OLD.search(done.stderr)
+            raise old_cli(unknown) if unknown else error_of(done.stderr, self.region)
         return done.stdout
 
     def change(self, *words: str) -> None:
@@ -179,10 +197,23 @@ def require_cli() -> None:
         raise AwsError(f"There is no aws command: install the AWS CLI v2 ({INSTALL}).")
 
 
+def old_cli(unknown: re.Match) -> AwsError:
+    """Return the sentence for a CLI that does not know something, with its age."""
+    what = next((each for each in unknown.groups() if each), "a command that is needed here")
+    done = subprocess.run(["aws", "--version"], capture_output=True, encoding="utf-8")
+    found = re.search(r"aws-cli/(\S+)", done.stdout + done.stderr)
+    version = found[1] if found else "unknown"
+    lead = "update it" if version.startswith("2") else "version 2 is needed"
+    typing = ", unless that is a typing error" if unknown[1] else ""
+    return AwsError(
+        f"The aws CLI {version} does not know {what}: {lead} ({INSTALL}){typing}.", "OldCli"
+    )
+
+
 def error_of(stderr: str, region: str) -> AwsError:
     """Return what the CLI's words on stderr mean to the user."""
     # The list of all that would be right is longer than a screen.
-    text = " ".join(re.sub(", must be one of: .*", "", stderr).split())
+    text = " ".join(re.sub(", must be one of: .*", "", stderr).split()) or "it gave no reason"
     found = re.search(r"\((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: ?(.*)", text)
     code, operation, message = found.groups() if found else ("", "", text)
     if REFUSED.search(code):

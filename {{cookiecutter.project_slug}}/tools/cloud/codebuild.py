@@ -46,7 +46,7 @@ def build(aws: Aws, stack: str, repository: str, tag: str) -> None:
         aws.change(*words)
         return
     with doing(f"start the build project {project}"):
-        build_id = json.loads(aws.run(*words))["build"]["id"]
+        build_id = aws.answer(*words)["build"]["id"]
     try:
         status = follow(aws, build_id)
     except KeyboardInterrupt:
@@ -93,7 +93,7 @@ def follow(aws: Aws, build_id: str) -> str:
     stream = None
     while True:
         with doing(f"look at the build {build_id}"):
-            answer = json.loads(aws.run("codebuild", "batch-get-builds", "--ids", build_id))
+            answer = aws.answer("codebuild", "batch-get-builds", "--ids", build_id)
         found = answer["builds"][0]
         logs = found.get("logs") or {}
         if not stream and logs.get("streamName"):

@@ -16,8 +16,17 @@ import image
 from cloud import codebuild
 from cloud.account import account_of, assume, choose_region, registry_of
 from cloud.aws import Aws, AwsError, doing, require_cli
+from faults import explain
 from job import read_request
-from local.engine import build_arguments, build_command, build_options, call, find_engine, takes
+from local.engine import (
+    build_arguments,
+    build_command,
+    build_options,
+    call,
+    find_engine,
+    no_answer,
+    takes,
+)
 from repository import PUSHED_IMAGE, REPOSITORY
 from terminal import UserError, note, parser_of, say, uninterrupted
 
@@ -109,10 +118,7 @@ class Push:
         if self.engine:
             found = call(self.engine, "ps")
             if found.returncode != 0:
-                words = last_words(found.stdout + found.stderr)
-                raise UserError(
-                    f"{self.engine} does not answer ({words}): start it, then run this again."
-                )
+                raise no_answer(self.engine, found.stdout + found.stderr)
         request = read_request(REPOSITORY / "training-job.json")
         named = image.named_image(request)
         self.stack = named.stack
@@ -159,7 +165,7 @@ class Push:
         words = ["--repository-name", self.repository, "--image-ids", f"imageTag={self.tag}"]
         try:
             with doing(f"look into the ECR repository {self.repository}"):
-                found = json.loads(self.aws.run("ecr", "describe-images", *words))
+                found = self.aws.answer("ecr", "describe-images", *words)
         except AwsError as error:
             if error.code == "RepositoryNotFoundException":
                 self.create_repository()
@@ -305,6 +311,9 @@ class Push:
         """Return what the engine's last lines mean."""
         words = last_words(said)
         tail = "\n".join(said.splitlines()[-20:])
+        known = explain(tail)
+        if known:
+            return UserError(known)
         found = [sentence for pattern, sentence in ENGINE_FAULTS if re.search(pattern, tail)]
         if what != "the build":  # whose words may be of anything
             found += [each for pattern, each in REGISTRY_FAULTS if re.search(pattern, words)]

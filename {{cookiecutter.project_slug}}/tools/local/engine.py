@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import image
+from faults import explain
 from repository import REPOSITORY
 from terminal import UserError
 
@@ -52,8 +53,14 @@ def require_image(engine: str, name: str) -> None:
         return
     if re.search(r"no such image|image not known|: not found$", found.stderr, re.I | re.M):
         raise UserError(f"There is no image {name}: run `make build` first.")
-    reason = found.stderr.strip().splitlines() or ["it gave no reason"]
-    raise UserError(f"{engine} does not answer ({reason[-1]}): start it, then try again.")
+    raise no_answer(engine, found.stderr)
+
+
+def no_answer(engine: str, said: str) -> UserError:
+    """Return why an engine does not answer, by its own words."""
+    reason = said.strip().splitlines() or ["it gave no reason"]
+    known = explain(said)
+    return UserError(known or f"{engine} does not answer ({reason[-1]}): start it, then try again.")
 
 
 def inspect(engine: str, name: str) -> dict:

@@ -6,21 +6,10 @@ import re
 import tarfile
 from pathlib import Path
 
+from faults import START_FAULTS, explain
 from job import GRACE, Host, Job
 from repository import relative
 from terminal import say
-
-# What an engine prints for an image that can't start, and what is to be done.
-START_FAULTS = {
-    r"executable file not found": 'the image has no ENTRYPOINT and no program "train" on its PATH: '
-    "give the Dockerfile an exec-form ENTRYPOINT that names the training program",
-    r"exec format error": "the image is of another architecture, or its program is a script "
-    'without a "#!" line: build with PLATFORM=linux/amd64',
-    r"exec.*permission denied": "the program that ENTRYPOINT names is not executable: "
-    "COPY it with --chmod=0755",
-    r"exec.*no such file or directory": "the program that ENTRYPOINT names, or the interpreter in "
-    'its first line, is not in the image (a "#!" line that ends in CRLF looks the same)',
-}
 
 
 def report(job: Job) -> bool:
@@ -75,9 +64,9 @@ def failure_reason(host: Host) -> str:
     # A program with a wrong first line may end as if it had been started, with code 1.
     unstarted = re.search(r"exec format error|^exec \S+: |exec user process", tail, re.MULTILINE)
     if code in (125, 126, 127) or unstarted:
-        for pattern, cause in START_FAULTS.items():
-            if re.search(pattern, tail, re.IGNORECASE):
-                return f"ClientError: {cause}, exit code: {code}"
+        cause = explain(tail, START_FAULTS)
+        if cause:
+            return f"ClientError: {cause}, exit code: {code}"
         # What the engine itself says comes before its hints.
         said = [line for line in host.log if re.match(r"docker: |Error: ", line)] or host.log[-1:]
         if said:

@@ -1,0 +1,162 @@
+"""Every verb that needs AWS, with an aws CLI that fails as people's do: the right sentence."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins-python@sha256:{64 * '0'}"
+VERBS = {
+    "deploy": [],
+    "push": ["--builder=codebuild"],
+    "submit": [],
+    "tune": [],
+    "logs": ["job-1"],
+    "stop": ["job-1"],
+    "fetch": ["job-1"],
+}
+CLI = """#!{python}
+import json, os, sys
+with open({log!r}, "a") as log:
+    log.write(json.dumps([sys.argv[1:], os.environ.get("AWS_CLI_ERROR_FORMAT")]) + "\\n")
+if "--version" in sys.argv:
+    print({version!r})
+elif "configure" not in sys.argv:
+    print({output!r}, end="")
+    print({words!r}, file=sys.stderr)
+    sys.exit({code})
+"""
+NOW = "aws-cli/2.36.7 Python/3.13.7 Linux/6.8 exe/x86_64"
+
+
+@pytest.fixture(scope="module")
+def repository(bake, tmp_path_factory):
+    folder = shutil.copytree(bake("python"), tmp_path_factory.mktemp("cli") / "penguins-python")
+    (folder / "pushed-image.json").write_text(json.dumps({"image": IMAGE, "tag": "1"}))
+    return folder
+
+
+@pytest.fixture
+def run(repository, tmp_path):
+    """Function: verb, what the CLI says, its version → what the verb says."""
+
+    def start(verb, words, version=NOW, code=255, output=""):
+        log = tmp_path / "log"
+        program = tmp_path / "bin" / "aws"
+        program.parent.mkdir(exist_ok=True)
+        values = {"log": str(log), "version": version, "words": words, "code": code}
+        program.write_text(CLI.format(python=sys.executable, output=output, **values))
+        program.chmod(0o755)
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+        done = subprocess.run(
+            [sys.executable, "tools", verb, *VERBS[verb]],
+            cwd=repository,
+            env=kept | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        start.calls = [json.loads(line) for line in log.read_text().splitlines()]
+        log.unlink()
+        return done.stderr.strip().splitlines()[-1]
+
+    return start
+
+
+V1_USAGE = """usage: aws [options] <command> <subcommand> [<subcommand> ...] [parameters]
+aws: error: argument operation: Invalid choice, valid choices are:
+
+assume-role | decode-message"""
+UNKNOWN = (
+    'Parameter validation failed:\nUnknown parameter in input: "Novelty", must be one of: A, B'
+)
+DENIED = (
+    "An error occurred (AccessDenied) when calling the X operation: User: arn:aws:iam::1:user/me "
+    "is not authorized to perform: x:X"
+)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("words", "version", "sentence"),
+    [
+        (
+            'Unable to locate credentials. You can configure credentials by running "aws configure"'
+            '. You can also use "aws login".',
+            NOW,
+            "aws configure sso",
+        ),
+        (
+            "Your session has expired or credentials have changed. Please reauthenticate using "
+            "'aws login'.",
+            NOW,
+            "our AWS session has expired: sign in again by `aws login`.",
+        ),
+        (
+            "aws: [ERROR]: Error when retrieving token from sso: Token has expired and refresh "
+            "failed",
+            NOW,
+            "aws sso login",
+        ),
+        (
+            V1_USAGE,
+            "aws-cli/1.16.312 Python/3.6.0 Linux/4.14 botocore/1.13.48",
+            "CLI 1.16.312 does",
+        ),
+        (
+            UNKNOWN,
+            "aws-cli/2.9.19 Python/3.11.2 Linux/6.1 source/x86_64.debian.12 prompt/off",
+            "he aws CLI 2.9.19 does not know Novelty: update it (https://docs.aws.amazon.com/cli/",
+        ),
+        (DENIED, NOW, "ou may not "),
+        (
+            'Could not connect to the endpoint URL: "https://sts.us-east-1.amazonaws.com/"',
+            NOW,
+            'AWS can\'t be reached in the region "us-east-1"',
+        ),
+        (
+            "An error occurred (ThrottlingException) when calling the X operation (reached max "
+            "retries: 4): Rate exceeded",
+            NOW,
+            "AWS is busy: try again in a minute.",
+        ),
+        (
+            "[Errno 13] Permission denied: '/home/me/.aws/cli/cache'",
+            NOW,
+            "Permission denied: '/home",
+        ),
+        ("", NOW, "no reason"),
+    ],
+    ids=[
+        "credentials",
+        "login",
+        "sso",
+        "v1",
+        "old",
+        "denied",
+        "network",
+        "busy",
+        "cache",
+        "silent",
+    ],
+)
+def test_a_cli_that_fails_has_one_sentence_with_the_right_lead(run, verb, words, version, sentence):
+    said = run(verb, words, version)
+    assert sentence in said, said
+    # Of two ways of saying it, the one that ends with the cause.
+    assert {each for _, each in run.calls if each} == {"legacy"}
+    # Its version is asked for once, and only where it matters.
+    asked = [words for words, _ in run.calls if "--version" in words]
+    assert len(asked) == ("CLI" in sentence)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_cli_that_prints_something_else_than_json_has_one_sentence(run, verb):
+    said = run(verb, "", code=0, output="Assuming the role for you ...\n")
+    assert "he aws CLI printed what is no JSON: Assuming the role for you" in said
