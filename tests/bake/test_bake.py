@@ -70,9 +70,11 @@ FILES = {
         tools/cloud/follow.py
         tools/cloud/logs.py
         tools/cloud/names.py
+        tools/cloud/prices.py
         tools/cloud/problems.py
         tools/cloud/push.py
         tools/cloud/questions.py
+        tools/cloud/ranges.py
         tools/cloud/repository.yaml
         tools/cloud/request.py
         tools/cloud/submit.py

@@ -63,7 +63,8 @@ class Cloud:
         """Forget everything; a new home folder."""
         moto_api_backend.reset()
         self.home = home
-        self.answers = {}
+        # moto has no price list.
+        self.answers = {"GetProducts": lambda body: {"PriceList": []}}
         self.calls = []
         self.invalid = []
         self._failures = []

@@ -487,6 +487,42 @@ def test_a_job_that_nobody_knows(desk):
     assert done.stderr.startswith("There is no job nobody in us-east-1")
 
 
+def test_a_job_is_stopped_and_fetched_from_another_checkout(desk, service):
+    name = desk.make_job()
+    shutil.rmtree(desk.folder / "runs")
+    done = desk.script("stop", name)
+    assert (done.returncode, done.stdout[: 9 + len(name)]) == (0, f"Stopping {name}"), done.stderr
+    assert desk.cloud.asked("StopTrainingJob") == [{"TrainingJobName": name}]
+    end(desk.job(name), "Stopped")
+    done = desk.script("fetch", name)
+    # moto has no model of it.
+    assert f"{name} left no model, or it was removed" in done.stderr
+
+
+# ---- What it costs -------------------------------------------------------------------------
+
+
+def price_list(body):
+    dimension = {"unit": "Hrs", "pricePerUnit": {"USD": "0.115"}}
+    term = {"terms": {"OnDemand": {"a.b": {"priceDimensions": {"a.b.c": dimension}}}}}
+    return {"PriceList": [json.dumps(term)]}
+
+
+def test_the_price_is_said_and_held(desk):
+    desk.put_data()
+    desk.cloud.answers["GetProducts"] = price_list
+    done = desk.submit("--dry-run", "--instance-count", "4", "--max-cost", "0.46")
+    assert done.returncode == 0, done.stderr
+    assert "At most 0.46 USD (4 instance-hours): 4 x ml.m5.large for up to 3600 s." in done.stderr
+    said = desk.refused("--instance-count", "4", "--max-cost", "0.45")
+    assert said.endswith("It may cost 0.46 USD, and --max-cost is 0.45: see above.\n")
+    desk.cloud.fail("GetProducts", "AccessDeniedException", "no", 400)
+    said = desk.refused("--max-cost", "9")
+    assert "Not checked: the price of ml.m5.large, since you may not call pricing get-pr" in said
+    assert said.endswith("The price is not known, so --max-cost can't be held: leave it out.\n")
+    assert desk.cloud.asked("CreateTrainingJob") == []
+
+
 # ---- What goes wrong -----------------------------------------------------------------------
 
 
@@ -625,5 +661,8 @@ def test_a_quota_is_named_with_the_command_that_asks_for_more(desk):
 def test_a_member_that_the_api_does_not_know(desk):
     desk.edit("training-job.json", lambda request: request.update(MaxRuntime=1))
     sentence = desk.refused("--upload")
-    assert sentence == 'The request is wrong: Unknown parameter in input: "MaxRuntime"\n'
+    # It may be new at AWS: the CLI is asked, and refuses it.
+    model, cli = sentence.splitlines()
+    assert model.startswith("MaxRuntime is not known to AWS as of")
+    assert re.match(r"The aws CLI 2\.\S+ does not know MaxRuntime: update it \(https://", cli)
     assert desk.cloud.asked("CreateTrainingJob") == []

@@ -17,7 +17,7 @@ FLOORS = """
     __main__
     cloud.submit cloud.push
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
-    cloud.request cloud.logs cloud.account cloud.names
+    cloud.request cloud.logs cloud.account cloud.names cloud.prices cloud.ranges
     cloud.aws cloud.api_model
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest

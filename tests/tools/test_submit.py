@@ -20,7 +20,7 @@ IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'
 @pytest.fixture(scope="module")
 def tools(bake):
     """The rooms of a repository's tools/cloud, as modules."""
-    rooms = ("aws", "follow", "problems", "questions", "request", "submit", "upload")
+    rooms = ("api_model", "aws", "follow", "problems", "questions", "request", "submit", "upload")
     places = [*(f"cloud.{room}" for room in rooms), "terminal"]
     *modules, terminal = load_tools(bake("python"), *places)
     return argparse.Namespace(
@@ -294,7 +294,7 @@ def test_a_quota_is_named_with_the_command_that_asks_for_more(tools, make_aws):
     )
     error = tools.aws.AwsError("x", "ResourceLimitExceeded", message)
     more = "request-service-quota-increase --service-code sagemaker --quota-code"
-    known = tools.questions.explain_quota(make_aws({"run": "L-1"}), error)
+    known = tools.questions.explain_quota(make_aws({"run": ["L-1"]}), error)
     assert f'Your account has not enough of the quota "{quota}".' in known
     assert f"{more} L-1 --desired-value 3 --region us-east-1\n" in known
     unknown = tools.questions.explain_quota(make_aws({}), error)
@@ -303,7 +303,7 @@ def test_a_quota_is_named_with_the_command_that_asks_for_more(tools, make_aws):
     (command,) = re.findall("^  (aws .*)$", unknown, re.MULTILINE)
     script = f"""aws() {{ printf '%s\\n' "$@"; }}; {command}"""
     words = subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout
-    assert f"Quotas[?QuotaName=='{quota}'].QuotaCode | [0]" in words.splitlines()
+    assert f"Quotas[?QuotaName=='{quota}'].QuotaCode" in words.splitlines()
     # What has no quota in it is shown as it is.
     other = tools.aws.AwsError("y", "ResourceLimitExceeded", "too many tags")
     assert tools.questions.explain_quota(make_aws({}), other) == "y"
@@ -331,35 +331,53 @@ SPOT = {"EnableManagedSpotTraining": True}
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"TrainingJobName": "a_b"}, "TrainingJobName may hold letters, digits"),
-        ({"RoleArn": "penguins"}, 'RoleArn: "penguins" is no ARN of a role'),
-        ({"HyperParameters.rounds": 2501 * "1"}, 'the hyperparameter "rounds" is longer'),
-        ({"HyperParameters": {f"h{i}": "1" for i in range(101)}}, "more than 100 hyperparam"),
-        ({"AlgorithmSpecification.ContainerArguments": []}, "ContainerArguments must have 1 to"),
-        ({"AlgorithmSpecification.ContainerArguments": [257 * "a"]}, "at most 256 char"),
-        ({"AlgorithmSpecification.ContainerEntrypoint": 101 * ["a"]}, "ContainerEntrypoint must"),
+        ({"TrainingJobName": "a_b"}, 'TrainingJobName is "a_b"; it must be letters, digits'),
+        ({"RoleArn": "penguins"}, 'RoleArn is "penguins"; it must be an ARN of a role'),
+        (
+            {"HyperParameters.rounds": 2501 * "1"},
+            "HyperParameters.rounds must be 2500 characters at most",
+        ),
+        ({"HyperParameters": {f"h{i}": "1" for i in range(101)}}, "must be 100 entries at most"),
+        ({"AlgorithmSpecification.ContainerArguments": []}, "ContainerArguments must be 1 entries"),
+        (
+            {"AlgorithmSpecification.ContainerArguments": [257 * "a"]},
+            "must be 256 characters at most",
+        ),
+        (
+            {"AlgorithmSpecification.ContainerEntrypoint": 101 * ["a"]},
+            "Entrypoint must be 100 entries",
+        ),
         (
             {"AlgorithmSpecification.MetricDefinitions": [{"Name": "m", "Regex": "m=(.*"}]},
             'the Regex of "m" does not compile',
         ),
         (
             {"AlgorithmSpecification.MetricDefinitions": 41 * [{"Name": "m", "Regex": "m=(.)"}]},
-            "MetricDefinitions may be 40 at most",
+            "MetricDefinitions must be 40 entries at most",
         ),
-        ({"InputDataConfig": [{"ChannelName": "a b"}]}, 'refuses the channel name "a b"'),
-        ({"InputDataConfig": 21 * [{"ChannelName": "a"}]}, "more than 20 channels"),
-        ({"Environment": {"1": "a"}}, 'Environment: "1" must be a name'),
-        ({"Environment": {"A": 513 * "a"}}, "at most 512 characters"),
-        ({"Environment": {f"A{i}": "" for i in range(101)}}, "100 variables at most"),
-        ({"OutputDataConfig.S3OutputPath": "s3:/bucket/x"}, '"s3:/bucket/x" is no place'),
-        ({"CheckpointConfig.S3Uri": "s3://"}, '"s3://" is no place in S3'),
-        ({"VpcConfig": {"Subnets": [], "SecurityGroupIds": ["sg-1"]}}, "1 to 16 Subnets"),
+        ({"InputDataConfig": [{"ChannelName": "a b"}]}, 'ChannelName is "a b"; it must be'),
+        (
+            {"InputDataConfig": 21 * [{"ChannelName": "a"}]},
+            "InputDataConfig must be 20 entries at most",
+        ),
+        ({"Environment": {"1": "a"}}, 'Environment, the name is "1"; it must be'),
+        ({"Environment": {"A": 513 * "a"}}, "must be 512 characters at most"),
+        (
+            {"Environment": {f"A{i}": "" for i in range(101)}},
+            "Environment must be 100 entries at m",
+        ),
+        ({"OutputDataConfig.S3OutputPath": "s3:/bucket/x"}, 'S3OutputPath is "s3:/bucket/x"'),
+        ({"CheckpointConfig.S3Uri": "s3://"}, 'S3Uri is "s3://"; it must be'),
+        (
+            {"VpcConfig": {"Subnets": [], "SecurityGroupIds": ["sg-1"]}},
+            "Subnets must be 1 entries or more",
+        ),
         ({"Tags": [{"Key": "aws:a", "Value": ""}]}, "none beginning with"),
         ({"Tags": 2 * [{"Key": "a", "Value": ""}]}, "each Key once"),
-        ({"ResourceConfig.InstanceType": "m5.large"}, 'InstanceType: "m5.large" is none'),
+        ({"ResourceConfig.InstanceType": "m5.large"}, "do you mean ml.m5.large?"),
         ({"ResourceConfig.InstanceCount": 0}, "InstanceCount must be 1 or more"),
         ({"ResourceConfig.VolumeSizeInGB": 0}, "VolumeSizeInGB must be 1 or more"),
-        ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "MaxRuntimeInSeconds must be 1 to"),
+        ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "MaxRuntimeInSeconds may be 2419200"),
         ({"StoppingCondition.MaxWaitTimeInSeconds": 7200}, "is for spot jobs only"),
         (SPOT, "MaxWaitTimeInSeconds of a spot job (None) must be at least"),
         (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "(3599) must be at least"),
@@ -373,9 +391,10 @@ def test_what_sagemaker_would_refuse_is_a_sentence(tools, request_, changes, sen
             del request_[path]
         else:
             put(request_, path, value)
-    found = list(tools.problems.problems(request_))
+    wrong, _ = tools.api_model.check("CreateTrainingJob", request_)
+    found = wrong or list(tools.problems.problems(request_))
     assert any(sentence in each for each in found), found
-    assert all(each.endswith(".") for each in found)
+    assert all(each.endswith((".", "?")) for each in found)
 
 
 @pytest.mark.parametrize(
@@ -403,12 +422,14 @@ def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(tools, reque
     tuning["HyperParameterTuningJobName"] = "a_b"
     request_["HyperParameters"] |= {f"h{i}": "1" for i in range(95)}
     request_["Environment"] = {f"A{i}": "" for i in range(49)}
-    found = "\n".join(tools.problems.tuning_problems(tools.request.tuning_job(request_, tuning)))
+    whole = tools.request.tuning_job(request_, tuning)
+    wrong, _ = tools.api_model.check("CreateHyperParameterTuningJob", whole)
+    found = "\n".join([*wrong, *tools.problems.tuning_problems(whole)])
     assert 'The objective "loss" of tuning-job.json must be one of the metrics' in found
     assert "must be MaxParallelTrainingJobs or more." in found
-    assert "HyperParameterTuningJobName may hold letters, digits" in found
+    assert 'HyperParameterTuningJobName is "a_b"; it must be letters, digits' in found
     assert "99 hyperparameters at most" in found
-    assert "48 variables at most" in found
+    assert "TrainingJobDefinition.Environment must be 48 entries at most" in found
     request_["AlgorithmSpecification"]["ContainerArguments"] = ["train"]
     with pytest.raises(tools.UserError, match="A tuning job takes no ContainerArguments"):
         tools.request.tuning_job(request_, tuning)

@@ -29,6 +29,8 @@ KINDS = {
     "ResourceConfig": dict,
     "StoppingCondition": dict,
 }
+# Members of the request that a run on this machine follows, or that change nothing for a program.
+IMITATED = {*KINDS, "TrainingJobName", "RoleArn", "EnableManagedSpotTraining", "Tags"}
 
 
 @dataclass
@@ -106,6 +108,24 @@ def read_request(path: Path) -> dict:
                 text = json.dumps(json.dumps(value))
                 raise UserError(f'{path.name}: {key} "{name}" must be text: {text}.')
     return request
+
+
+def not_imitated(request: dict) -> list[str]:
+    """Return what of a request a run on this machine does not imitate, in the request's words."""
+    asked = {name for name, value in request.items() if value} - IMITATED
+    if "InstanceGroups" in request.get("ResourceConfig", {}):
+        asked.add("InstanceGroups")
+    default = request.get("AlgorithmSpecification", {}).get("TrainingInputMode", "File")
+    for channel in request.get("InputDataConfig", []):
+        mode = channel.get("InputMode", default)
+        source = channel.get("DataSource", {})
+        kind = source.get("S3DataSource", {}).get("S3DataType", "S3Prefix")
+        if mode != "File":
+            asked.add(f"InputMode {mode}")
+        if kind != "S3Prefix":
+            asked.add(f"S3DataType {kind}")
+        asked |= {each for each in source if each != "S3DataSource"}
+    return sorted(asked)
 
 
 def new_job(request: dict, size: int = 1) -> Job:

@@ -10,6 +10,8 @@ import json
 import pkgutil
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import cache
 from itertools import takewhile
 
 MODEL = json.loads(pkgutil.get_data(__package__, "api_model.json"))
@@ -47,7 +49,7 @@ def check(operation: str, request: object) -> tuple[list[str], list[str]]:
     """Return what AWS would refuse in a request, and what the model does not know: sentences."""
     wrong, doubtful = [], []
     for path, name, value in walk(operation, request):
-        for sentence, sure in problems(path, name, value):
+        for sentence, sure in problems(operation, path, name, value):
             (wrong if sure else doubtful).append(sentence)
     return wrong, doubtful
 
@@ -76,7 +78,7 @@ def fits(kind: str, value: object) -> bool:
     return isinstance(value, TYPES[kind][0]) and (isinstance(value, bool) == (kind == "boolean"))
 
 
-def problems(path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
+def problems(operation: str, path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
     """Yield what is wrong with one value, and whether that is sure."""
     shape = SHAPES[name]
     kind = shape["type"]
@@ -84,7 +86,7 @@ def problems(path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
         yield f"{path} must be {TYPES[kind][1]}; it is {brief(value)}.", True
         return
     if kind == "structure":
-        yield from member_problems(path, shape, value)
+        yield from member_problems(operation, path, shape, value)
         return
     size = len(value) if kind in SIZES else value
     unit = f" {SIZES[kind]}" if kind in SIZES else ""
@@ -94,7 +96,7 @@ def problems(path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
         yield f"{path} must be {bound}; it is {size}.", True
     elif low or ("pattern" in shape and not re.fullmatch(shape["pattern"], value, re.DOTALL)):
         words = WORDS.get(name, f"of the pattern {shape.get('pattern')}")
-        yield f"{path} must be {words}; it is {brief(value)}.", True
+        yield f"{path} is {brief(value)}; it must be {words}.", True
     elif value not in shape.get("enum", [value]):
         meant = [known for known in shape["enum"] if near(value, known)]
         some = f": {listed(shape['enum'])}" if len(shape["enum"]) < 9 else ""
@@ -103,23 +105,45 @@ def problems(path: str, name: str, value: object) -> Iterator[tuple[str, bool]]:
         yield f"{path}: {brief(value)} is not {KNOWN}{lead}", sure
 
 
-def member_problems(path: str, shape: dict, value: dict) -> Iterator[tuple[str, bool]]:
+def member_problems(
+    operation: str, path: str, shape: dict, value: dict
+) -> Iterator[tuple[str, bool]]:
     """Yield which members of an object are missing, misspelt, misplaced or unknown."""
-    inside = "" if path in MODEL else f" in {path}"
-    for each in shape.get("required", []):
-        if each not in value:
-            yield f"{each} is missing{inside}.", True
+    inside = "" if path == operation else f" in {path}"
+    missing = [each for each in shape.get("required", []) if each not in value]
     for each in value:
         if each in shape["members"]:
             continue
         meant = [known for known in shape["members"] if near(each, known)]
-        owners = [name for name, owner in SHAPES.items() if each in owner.get("members", {})]
+        # Of what must be there, a name that is only similar will do.
+        meant = meant or get_close_matches(each, missing, 1, 0.7)
+        missing = [known for known in missing if known not in meant]
+        owners = [name for name in below(operation) if each in SHAPES[name].get("members", {})]
+        similar = get_close_matches(each, shape["members"], 1, 0.65)
         if meant:
             yield f"There is no {each}{inside}; do you mean {listed(meant)}?", True
         elif owners:
             yield f"There is no {each}{inside}; it belongs in {listed(owners)}.", True
+        elif similar:
+            yield f"{each}{inside} is not {KNOWN}; do you mean {similar[0]}?", False
         else:
             yield f"{each}{inside} is not {KNOWN}: a typing error, or newer.", False
+    for each in missing:
+        yield f"{each} is missing{inside}.", True
+
+
+@cache
+def below(operation: str) -> frozenset[str]:
+    """Return the names of all shapes of an operation's request."""
+    found, todo = set(), [MODEL[operation]]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            shape = SHAPES[name]
+            todo += shape.get("members", {}).values()
+            todo += [shape[part] for part in ("member", "key", "value") if part in shape]
+    return frozenset(found)
 
 
 def near(one: str, other: str) -> bool:
@@ -129,8 +153,7 @@ def near(one: str, other: str) -> bool:
     i = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other))))
     swapped = one[i : i + 2] == other[i : i + 2][::-1] and one[i + 2 :] == other[i + 2 :]
     rests = [(one[i + 1 :], other[i + 1 :]), (one[i:], other[i + 1 :]), (one[i + 1 :], other[i:])]
-    # People write m5.large for ml.m5.large.
-    return swapped or any(a == b for a, b in rests) or other.endswith(f".{one}")
+    return swapped or any(a == b for a, b in rests) or part(one, other)
 
 
 def plain(name: str) -> str:
@@ -141,7 +164,12 @@ def misspelt(value: str, known: str) -> bool:
     """Tell whether a near value is a slip: ml.m5.xlrge is one, ml.m7g.large may be a new type."""
     words = [set(re.findall(r"[A-Za-z]+", each)) for each in (value, known)]
     slip = any(len(word) > 3 for word in words[1] - words[0])
-    return slip or plain(value) == plain(known) or known.endswith(f".{value}")
+    return slip or plain(value) == plain(known) or part(value, known)
+
+
+def part(one: str, other: str) -> bool:
+    """Tell whether a name is what lies before or behind a dot of another: m5.large, ml.m5."""
+    return other.endswith(f".{one}") or other.startswith(f"{one}.")
 
 
 def listed(names: list[str]) -> str:

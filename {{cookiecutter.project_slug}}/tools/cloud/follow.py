@@ -12,7 +12,9 @@ from pathlib import Path
 
 from cloud.aws import Aws, AwsError
 from cloud.logs import Stream
-from repository import RUNS, SUBMITTED_JOB, relative
+from image import image_of_job
+from job import read_request
+from repository import REPOSITORY, RUNS, SUBMITTED_JOB, relative
 from terminal import UserError, note, parser_of, say
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -93,8 +95,8 @@ def find(verb: str, function: object, arguments: Sequence[str]) -> tuple[Aws, st
     parser.add_argument("--profile", help="of the aws CLI (default: AWS_PROFILE)")
     options = parser.parse_args(arguments)
     name = options.job
-    last = last_job() if not (name and options.region) else {}
-    aws = Aws(options.region or last["region"], options.profile)
+    last = last_job() if not name else last_job_or_none()
+    aws = Aws(options.region or last.get("region") or region_of_repository(), options.profile)
     if name in (None, last.get("job")):
         return aws, last["job"], last["tuning"]
     for tuning in (False, True):
@@ -113,13 +115,28 @@ def find(verb: str, function: object, arguments: Sequence[str]) -> tuple[Aws, st
 
 def last_job() -> dict:
     """Return what `submit` has written of the job that was submitted last."""
+    last = last_job_or_none()
+    if not last:
+        raise UserError(
+            "No job was submitted from here (there is no runs/submitted-job.json): name one, as in "
+            "make logs ARGS=JOB; `aws sagemaker list-training-jobs` lists them."
+        )
+    return last
+
+
+def last_job_or_none() -> dict:
     try:
         return json.loads(SUBMITTED_JOB.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "No job was submitted from here (there is no runs/submitted-job.json): "
-            'name one, as in make logs ARGS="JOB --region REGION".'
-        ) from error
+    except (OSError, ValueError):
+        return {}
+
+
+def region_of_repository() -> str:
+    """Return where the jobs of this repository run: where its image lies."""
+    region = image_of_job(read_request(REPOSITORY / "training-job.json")).region
+    if not region:
+        raise UserError("training-job.json names no region: give one by --region.")
+    return region
 
 
 def describe(aws: Aws, name: str, tuning: bool) -> dict:
@@ -236,11 +253,19 @@ def report(job: dict) -> int:
     for metric in job.get("FinalMetricDataList", []):
         say(f"  {metric['MetricName']} = {metric['Value']:.6g}")
     if "BillableTimeInSeconds" in job:
-        say(f"Billed: {job['BillableTimeInSeconds']} s of each instance")
+        say(f"Billed: {job['BillableTimeInSeconds']} s of each instance{spot_saved(job)}")
     model = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if job["Status"] != "Failed" and (model or best):
         say(f"Model: {model or 'that of the best training job'}; `make fetch` fetches it")
     return 0 if job["Status"] == "Completed" else 1
+
+
+def spot_saved(job: dict) -> str:
+    """Return what spot has saved, of the seconds that it ran."""
+    ran = job.get("TrainingTimeInSeconds", 0)
+    if not job.get("EnableManagedSpotTraining") or not ran:
+        return ""
+    return f" of {ran} s: spot saved {100 * (1 - job['BillableTimeInSeconds'] / ran):.0f} %"
 
 
 # ---- The model -----------------------------------------------------------------------------

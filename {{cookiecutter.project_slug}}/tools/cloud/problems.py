@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+import image
 from check.request import findings
-from cloud.request import JOB_NAME, ROLE, S3_PLACE, ranges, runtime, s3_places
+from cloud.request import machines, plain_place, ranges, runtime, s3_places
 from repository import REPOSITORY
+
+CHECKPOINTS = "/opt/ml/checkpoints"
 
 
 def problems(request: dict) -> Iterator[str]:
     """Yield a sentence for each thing that the API would refuse, or that never works.
 
-    The types are right already: the aws CLI itself has looked at them.
+    What AWS's own model says of the request is right already.
     """
     yield from rule_findings(request)
-    if not JOB_NAME.fullmatch(request["TrainingJobName"]):
-        yield "TrainingJobName may hold letters, digits and inner hyphens only."
-    if not ROLE.fullmatch(request["RoleArn"]):
-        role = "`aws iam get-role --role-name NAME --query Role.Arn` prints it"
-        yield f'RoleArn: "{request["RoleArn"]}" is no ARN of a role: {role}.'
-    algorithm = request["AlgorithmSpecification"]
-    for member in ("ContainerEntrypoint", "ContainerArguments"):
-        words = algorithm.get(member, ["train"])
-        if not (1 <= len(words) <= 100 and all(len(word) <= 256 for word in words)):
-            yield f"{member} must have 1 to 100 words of at most 256 characters (C11)."
-    if len(algorithm.get("MetricDefinitions", [])) > 40:
-        yield "MetricDefinitions may be 40 at most (C94)."
-    environment = request.get("Environment", {})
-    if len(environment) > 100:
-        yield "Environment may have 100 variables at most (C75)."
-    for variable, value in environment.items():
-        if not re.fullmatch(r"[a-zA-Z_]\w{0,511}", variable, re.ASCII) or len(value) > 512:
-            yield (
-                f'Environment: "{variable[:40]}" must be a name of letters, digits and _, and its '
-                "value at most 512 characters (C75)."
-            )
-    for place in s3_places(request):
-        if not S3_PLACE.fullmatch(place) or len(place) > 1024:
-            yield f'"{place}" is no place in S3: write s3://BUCKET/KEY.'
-    vpc = request.get("VpcConfig")
-    if vpc and not (1 <= len(vpc["Subnets"]) <= 16 and 1 <= len(vpc["SecurityGroupIds"]) <= 5):
-        yield "VpcConfig must have 1 to 16 Subnets and 1 to 5 SecurityGroupIds."
+    for path, value in s3_places(request):
+        meant = plain_place(value)
+        if meant != value:
+            lead = meant if meant and len(value) < 200 else "s3://BUCKET/KEY"
+            yield f'{path} is "{value}": write {lead}.'
     tags = [tag["Key"] for tag in request.get("Tags", [])]
-    if len(tags) > 50 or len(set(tags)) < len(tags) or any(tag.startswith("aws:") for tag in tags):
-        yield 'Tags must be 50 at most, each Key once, none beginning with "aws:".'
+    if len(set(tags)) < len(tags) or any(tag.startswith("aws:") for tag in tags):
+        yield 'Tags must have each Key once, none beginning with "aws:".'
     yield from resource_problems(request)
 
 
@@ -59,20 +39,22 @@ def rule_findings(request: dict) -> Iterator[str]:
 def resource_problems(request: dict) -> Iterator[str]:
     """Yield what is wrong with instances and times (C104, C106)."""
     resource = request["ResourceConfig"]
-    for group in resource.get("InstanceGroups") or [resource]:
-        kind = group.get("InstanceType", "")
-        if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", kind):
-            yield f'InstanceType: "{kind}" is none; they are called like ml.m5.large.'
-        if group.get("InstanceCount", 0) < 1:
-            yield "InstanceCount must be 1 or more."
+    spot = request.get("EnableManagedSpotTraining")
+    preferred = resource.get("InstancePreferences")
+    if preferred:
+        yield from preference_problems(resource, preferred, spot)
+    for kind, count in [each for choice in machines(request) for each in choice]:
+        if not kind:
+            yield "ResourceConfig.InstanceType is missing."
+        if count < 1:
+            yield f"InstanceCount must be 1 or more{f' for {kind}' if kind else ''}."
     if resource.get("VolumeSizeInGB", 1) < 1:
         yield "VolumeSizeInGB must be 1 or more."
-    spot = request.get("EnableManagedSpotTraining")
     if resource.get("KeepAlivePeriodInSeconds") and (spot or "InstanceGroups" in resource):
         yield "KeepAlivePeriodInSeconds goes with neither spot nor InstanceGroups (C106)."
     stopping = request["StoppingCondition"]
-    if not 1 <= runtime(request) <= 28 * 86400:
-        yield "MaxRuntimeInSeconds must be 1 to 2419200, which is 28 days (C104)."
+    if runtime(request) > 28 * 86400:
+        yield "MaxRuntimeInSeconds may be 2419200 at most, which is 28 days (C104)."
     wait = stopping.get("MaxWaitTimeInSeconds")
     if not spot:
         if wait is not None:
@@ -87,11 +69,27 @@ def resource_problems(request: dict) -> Iterator[str]:
         yield "A spot job needs a CheckpointConfig, or each interruption loses its work (C67)."
 
 
+def preference_problems(resource: dict, preferred: list, spot: bool) -> Iterator[str]:
+    """Yield what is wrong with InstancePreferences, as AWS's documentation has it."""
+    others = [
+        member
+        for member in ("InstanceType", "InstanceGroups", "InstancePlacementConfig")
+        if member in resource
+    ]
+    others += ["EnableManagedSpotTraining"] if spot else []
+    if others:
+        yield f"InstancePreferences goes without {' and '.join(others)}: take one of them out."
+    kinds = [each.get("InstanceType") for each in preferred]
+    if len(set(kinds)) < len(kinds):
+        yield "InstancePreferences must name each InstanceType once."
+    counted = ["InstanceCount" in each for each in preferred]
+    if any(counted) and ("InstanceCount" in resource or not all(counted)):
+        yield "InstanceCount must stand in each of the InstancePreferences, or beside them alone."
+
+
 def tuning_problems(tuning: dict) -> Iterator[str]:
     """Yield what is wrong with ranges, objective and limits of a tuning job (C95)."""
     config = tuning["HyperParameterTuningJobConfig"]
-    if not JOB_NAME.fullmatch(tuning["HyperParameterTuningJobName"]):
-        yield "HyperParameterTuningJobName may hold letters, digits and inner hyphens only."
     names = []
     for kind, each in ranges(tuning):
         names.append(each["Name"])
@@ -113,8 +111,6 @@ def tuning_problems(tuning: dict) -> Iterator[str]:
     # _tuning_objective_metric comes to it.
     if len(definition["StaticHyperParameters"]) + len(names) > 99:
         yield "A tuning job may have 99 hyperparameters at most (C29, C95)."
-    if len(definition.get("Environment", {})) > 48:
-        yield "Environment of a tuning job may have 48 variables at most (C75)."
     metrics = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
     metrics = [each["Name"] for each in metrics]
     objective = config.get("HyperParameterTuningJobObjective", {}).get("MetricName")
@@ -126,3 +122,23 @@ def tuning_problems(tuning: dict) -> Iterator[str]:
     limits = config["ResourceLimits"]
     if limits["MaxParallelTrainingJobs"] > limits.get("MaxNumberOfTrainingJobs", 0):
         yield "MaxNumberOfTrainingJobs, the bound, must be MaxParallelTrainingJobs or more."
+
+
+def doubts(request: dict) -> Iterator[str]:
+    """Yield what AWS takes, and what most likely is not meant."""
+    place = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).rstrip("/")
+    if place != CHECKPOINTS and not named(place, request):
+        yield (
+            f"The checkpoints of CheckpointConfig.LocalPath, {place}, are named nowhere in this "
+            f"repository: a program that keeps its own in {CHECKPOINTS} keeps none in S3 (C64)."
+        )
+
+
+def named(place: str, request: dict) -> bool:
+    """Tell whether the job's settings or a file of the image name a path."""
+    given = [*request.get("Environment", {}).values(), *request.get("HyperParameters", {}).values()]
+    return any(place in each for each in given) or any(
+        place in image.text_of(name)
+        for name in image.context()
+        if (REPOSITORY / name).stat().st_size < 1 << 20 and name != "training-job.json"
+    )

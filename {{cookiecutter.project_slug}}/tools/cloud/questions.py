@@ -64,6 +64,10 @@ def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) 
                 raise
             yield f"There is no role {name} in the account {account}: `make deploy` makes one."
         else:
+            arn = found and found["Role"].get("Arn", request["RoleArn"])
+            if found and arn != request["RoleArn"]:
+                # IAM finds a role by its last name alone, SageMaker by the whole.
+                yield f"The role {name} has another path: write RoleArn {arn}."
             trust = found and json.dumps(found["Role"].get("AssumeRolePolicyDocument"))
             if found and "sagemaker.amazonaws.com" not in trust:
                 yield f"SageMaker may not assume the role {name}: its trust policy must name it."
@@ -85,7 +89,7 @@ def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) 
 
 def place_questions(aws: Aws, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:
     """Yield which buckets do not exist or lie in another region, and which channels are empty."""
-    places = [S3_PLACE.fullmatch(each) for each in s3_places(request)]
+    places = [S3_PLACE.fullmatch(each) for _, each in s3_places(request)]
     missing = set()
     # The ARN of an access point stands where else a bucket does.
     for bucket in sorted({place["bucket"] for place in places if ":" not in place["bucket"]}):
@@ -125,12 +129,15 @@ def explain_quota(aws: Aws, error: AwsError) -> str:
         return str(error)
     name, used, wanted = found[1], int(found[2]), int(found[3])
     lookup = ["service-quotas", "list-aws-default-service-quotas", "--service-code", "sagemaker"]
-    query = f"Quotas[?QuotaName=='{name}'].QuotaCode | [0]"
+    # As text, the CLI asks this of each page.
+    query = f"Quotas[?QuotaName=='{name}'].QuotaCode"
     try:
-        code = json.loads(aws.run(*lookup, "--query", query))
+        codes = aws.answer(*lookup, "--query", query)
     except AwsError:
-        code = None
-    if not code:
+        codes = None
+    if codes:
+        code = codes[0]
+    else:
         code = f'"$(aws {" ".join(lookup)} --region {aws.region} --query "{query}" --output text)"'
     return (
         f'Your account has not enough of the quota "{name}". Ask for more by\n'

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from cloud.api_model import walk
 from image import Image, image_of
 from repository import PUSHED_IMAGE
 from terminal import UserError, note
@@ -16,7 +17,8 @@ PLACEHOLDER = "111122223333"
 BUCKET_PLACEHOLDER = re.compile(rf'(?<="s3://)[a-z0-9.-]+-{PLACEHOLDER}(?=[/"])')
 ROLE = re.compile(r"arn:[a-z-]+:iam::(?P<account>\d{12}):role/(?P<name>[\w+=,.@/-]+)")
 S3_PLACE = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<key>.*))?")
-JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+# The address of an object on the web: of the bucket's own host, or of a host for all buckets.
+WEB_PLACE = re.compile(r"https?://(?:([\w.-]+)\.s3[.-][^/]*|s3[.-][^/]*/([^/]+))(?:/(.*))?")
 # What a tuning job takes of a training job's request, beside hyperparameters and tags.
 DEFINITION = re.findall(
     r"\w+",
@@ -49,8 +51,9 @@ def apply_options(request: dict, options: argparse.Namespace) -> None:
     machines = {"InstanceType": options.instance_type, "InstanceCount": options.instance_count}
     machines = {name: value for name, value in machines.items() if value is not None}
     resource = request.setdefault("ResourceConfig", {})
-    if machines and "InstanceGroups" in resource:
-        raise UserError("The InstanceGroups have types and counts of their own: edit them instead.")
+    for member in ("InstanceGroups", "InstancePreferences"):
+        if machines and member in resource:
+            raise UserError(f"The {member} have types and counts of their own: edit them instead.")
     resource.update(machines)
     stopping = request.setdefault("StoppingCondition", {})
     if options.max_runtime is not None:
@@ -66,18 +69,47 @@ def runtime(request: dict) -> int:
     return request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
 
 
-def cost(request: dict, jobs: int) -> str:
-    """Return in one line what will run, and how long at most."""
+def machines(request: dict) -> list[list[tuple[str, int]]]:
+    """Return the types and counts of instances: for each choice that AWS has, those it takes."""
     resource = request["ResourceConfig"]
+    count = resource.get("InstanceCount", 0)
+    preferred = resource.get("InstancePreferences", [])
     groups = resource.get("InstanceGroups") or [resource]
-    seconds = runtime(request) + resource.get("KeepAlivePeriodInSeconds", 0)
-    hours = jobs * sum(group["InstanceCount"] for group in groups) * seconds / 3600
-    machines = " and ".join(
-        f"{group['InstanceCount']} x {group['InstanceType']}" for group in groups
+    choices = [[each] for each in preferred] or [groups]
+    return [
+        [(each.get("InstanceType", ""), each.get("InstanceCount", count)) for each in choice]
+        for choice in choices
+    ]
+
+
+def seconds(request: dict) -> int:
+    """Return how long its instances are paid for at most."""
+    return runtime(request) + request["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
+
+
+def dollars(request: dict, jobs: int, prices: dict[str, float | None]) -> float | None:
+    """Return what so many jobs cost at most, on demand, by the prices of an hour; None: unknown."""
+    choices = machines(request)
+    if any(prices.get(kind) is None for choice in choices for kind, _ in choice):
+        return None
+    hour = max(sum(prices[kind] * count for kind, count in choice) for choice in choices)
+    return jobs * hour * seconds(request) / 3600
+
+
+def cost(request: dict, jobs: int, most: float | None = None) -> str:
+    """Return in one line what will run, how long at most, and what that costs."""
+    choices = machines(request)
+    time = seconds(request)
+    hours = jobs * max(sum(count for _, count in choice) for choice in choices) * time / 3600
+    bound = f"{hours:g} instance-hours"
+    if most is not None:
+        bound = f"{most:.2f} USD ({bound})"
+    kinds = " or ".join(
+        " and ".join(f"{count} x {kind}" for kind, count in choice) for choice in choices
     )
     spot = ", at the spot price" if request.get("EnableManagedSpotTraining") else ""
     many = f"{jobs} jobs, each " if jobs > 1 else ""
-    return f"At most {hours:g} instance-hours: {many}{machines} for up to {seconds} s{spot}."
+    return f"At most {bound}: {many}{kinds} for up to {time} s{spot}."
 
 
 def set_bucket(request: dict, bucket: str) -> dict:
@@ -85,11 +117,27 @@ def set_bucket(request: dict, bucket: str) -> dict:
     return json.loads(BUCKET_PLACEHOLDER.sub(bucket, json.dumps(request)))
 
 
-def s3_places(request: dict) -> list[str]:
-    """Return all places in S3 that the service itself reads or writes."""
-    own = ("Environment", "HyperParameters", "Tags")
-    asked = {member: value for member, value in request.items() if member not in own}
-    return re.findall(r'"(s3:[^"]*)"', json.dumps(asked, ensure_ascii=False))
+def s3_places(request: dict) -> list[tuple[str, str]]:
+    """Return the fields that name a place in S3, which the service reads or writes, and the place.
+
+    Those are the ones that AWS's model calls so.
+    """
+    known = walk("CreateTrainingJob", request)
+    return [(path, value) for path, shape, value in known if shape == "S3Uri"]
+
+
+def plain_place(value: str) -> str:
+    """Return the s3://BUCKET/KEY that a place is, or that is most likely meant; empty if neither.
+
+    Where a bucket stands, the ARN of an access point may.
+    """
+    web = WEB_PLACE.fullmatch(value.strip())
+    rest = f"{web[1] or web[2]}/{web[3] or ''}" if web else re.sub("^(s3:/+)+", "", value.strip())
+    bucket, _, key = rest.partition("/")
+    if not re.fullmatch(r"[\w.-]{3,63}|arn:aws[\w-]*:s3:.+", bucket, re.ASCII):
+        return ""
+    key = re.sub("/{2,}", "/", key.lstrip("/"))
+    return f"s3://{bucket}/{key}" if "/" in rest else f"s3://{bucket}"
 
 
 def tuning_job(request: dict, tuning: dict) -> dict:

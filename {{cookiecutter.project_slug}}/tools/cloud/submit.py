@@ -5,16 +5,27 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import image
 from cloud.account import account_of
+from cloud.api_model import check
 from cloud.aws import Aws, AwsError
 from cloud.follow import describe, follow
 from cloud.names import TRAINING, TUNING, unique_name
-from cloud.problems import problems, tuning_problems
+from cloud.prices import dollars_an_hour
+from cloud.problems import doubts, problems, tuning_problems
 from cloud.questions import explain_quota, fill_in, questions
-from cloud.request import apply_options, cost, read_pushed, tuning_job
+from cloud.ranges import declared_by, unfit
+from cloud.request import (
+    apply_options,
+    cost,
+    dollars,
+    machines,
+    ranges,
+    read_pushed,
+    tuning_job,
+)
 from cloud.upload import upload, uploads
 from job import read_request
 from repository import REPOSITORY, SUBMITTED_JOB
@@ -75,7 +86,8 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     base = str(request.get("TrainingJobName", "training"))
     request["TrainingJobName"] = name = unique_name(stack, base, TRAINING)
     operation, whole = "create-training-job", request
-    # So the CLI holds a request against the API's model, and sends nothing.
+    hold_against_model("CreateTrainingJob", request)
+    # So the CLI holds a request against the model that it has, and sends nothing.
     only_look = ("--generate-cli-skeleton", "output")
     aws.call("sagemaker", operation, request, *only_look)
     set_checkpoints(request, options.resume, aws)
@@ -85,9 +97,12 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
         name = unique_name(stack, name, TUNING)
         operation = "create-hyper-parameter-tuning-job"
         tuning["HyperParameterTuningJobName"] = name
-        aws.call("sagemaker", operation, tuning, *only_look)
         whole = tuning_job(request, tuning)
+        hold_against_model("CreateHyperParameterTuningJob", whole)
+        aws.call("sagemaker", operation, whole, *only_look)
         found += tuning_problems(whole)
+    if tuning is not None and not found:
+        found = list(unfit_for_program(whole, image.local_image(request), tag))
     if not found:
         sent = uploads(request, stack) if options.upload else {}
         found = list(questions(aws, account, request, sent))
@@ -98,7 +113,13 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     limits = (tuning or {}).get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
     note(f"Image: {pushed}")
     note(f"Role: {request['RoleArn']}")
-    note(cost(request, limits.get("MaxNumberOfTrainingJobs", 1)))
+    for each in doubts(request):
+        note(each)
+    jobs = limits.get("MaxNumberOfTrainingJobs", 1)
+    kinds = {kind for choice in machines(request) for kind, _ in choice}
+    most = dollars(request, jobs, {kind: dollars_an_hour(aws, kind) for kind in sorted(kinds)})
+    note(cost(request, jobs, most))
+    hold_cost(most, options.max_cost)
     if options.dry_run:
         say(json.dumps(whole, indent=2))
         return 0
@@ -107,6 +128,36 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     job = {"job": name, "region": aws.region, "tuning": tuning is not None}
     send(aws, operation, whole, job)
     return follow(aws, name, tuning is not None) if options.wait else 0
+
+
+def hold_against_model(operation: str, request: dict) -> None:
+    """Raise UserError for what AWS's own model would refuse; say what it does not know."""
+    wrong, doubtful = check(operation, request)
+    if wrong:
+        raise UserError("\n".join(wrong))
+    for each in doubtful:
+        # What is of the training job was said of that.
+        if not each.startswith("TrainingJobDefinition."):
+            note(each)
+
+
+def unfit_for_program(whole: dict, name: str, tag: str) -> Iterator[str]:
+    """Yield what a tuning job would set that the program of the pushed image refuses."""
+    try:
+        known = declared_by(name, tag)
+    except UserError as error:
+        note(f"Not checked: whether the program takes these ranges, since {error}.")
+        return
+    static = whole["TrainingJobDefinition"]["StaticHyperParameters"]
+    yield from unfit(static, list(ranges(whole)), known)
+
+
+def hold_cost(most: float | None, bound: float | None) -> None:
+    """Raise UserError where the job may cost more than --max-cost, or what is not known."""
+    if bound is not None and most is None:
+        raise UserError("The price is not known, so --max-cost can't be held: leave it out.")
+    if bound is not None and most > bound:
+        raise UserError(f"It may cost {most:.2f} USD, and --max-cost is {bound:.2f}: see above.")
 
 
 def compare_regions(region: str, flag: str | None) -> None:
@@ -186,6 +237,7 @@ def read_options(verb: str, function: object, arguments: Sequence[str]) -> argpa
     add("--instance-type", metavar="TYPE", help="such as ml.m5.xlarge")
     add("--instance-count", metavar="N", type=int, help="the number of hosts")
     add("--max-runtime", metavar="S", type=int, help="stop the job after S seconds")
+    add("--max-cost", metavar="USD", type=float, help="refuse a job that may cost more")
     add("--role", metavar="ARN", help="the job's execution role (or SAGEMAKER_ROLE)")
     add("--bucket", metavar="NAME", help="for the placeholder's (or SAGEMAKER_BUCKET)")
     add("--region", help="must be that of the pushed image")

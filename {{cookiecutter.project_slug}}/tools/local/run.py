@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Sequence
 
 from image import local_image
-from job import Job, empty_outputs, host_names, new_job, read_request
+from job import Job, empty_outputs, host_names, new_job, not_imitated, read_request
 from local.engine import find_engine, require_image
 from local.host_program import host_program
 from local.report import report
 from local.runners import Container, HostProcess, Runner, kill, network_command, network_of, stop
 from repository import REPOSITORY
-from terminal import at_interrupts, name_and_value, parser_of, say, uninterrupted
+from terminal import at_interrupts, name_and_value, note, parser_of, say, uninterrupted
 
 TRAIN = """
 Run the training job of training-job.json as SageMaker would.
@@ -34,6 +34,8 @@ def train(arguments: Sequence[str]) -> int:
     options = read_options(arguments)
     request = read_request(REPOSITORY / "training-job.json")
     request.setdefault("HyperParameters", {}).update(options.hyperparameter)
+    if not_imitated(request):
+        note(f"Not imitated here, so not tried: {', '.join(not_imitated(request))}.")
     if options.no_container:
         command, directory = host_program()
         job = new_job(request)
