@@ -130,17 +130,32 @@ def put_back(project: Path, aside: Path, written: list[str]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def check(project: Path) -> str:
+# The Dockerfiles that the tests have checked (zlib.crc32, hexadecimal): for these the rules about
+# images, most of the check, need not run at each generation. scripts/checked.py writes it.
+CHECKED = {"python": "884c1662", "r": "7e612e52", "java": "5804003d"}
+
+
+def check(project: Path, language: str) -> str:
     """Return the findings of the repository's own check; none is right for a new repository."""
     # A cache beside the tools would be generated too.
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(project / "tools"))
-    from check.command import Modes, check, lines, read_folder
+    import zlib
+
+    from check import files, request, rules
+    from check.folder import Modes, read_folder
+    from check.repository import read_texts
 
     texts = read_folder(project).items()
     # The tools are copied as they are, whatever the answers; reading them is most of the work.
     texts = {name: text for name, text in texts if not name.startswith("tools/")}
-    return "\n".join(lines(check(texts, Modes(project, texts))))
+    dockerfile = (project / "Dockerfile").read_bytes()
+    if f"{zlib.crc32(dockerfile):08x}" == CHECKED.get(language):
+        every = [*rules.rules_in(files), *rules.rules_in(request)]
+        return "\n".join(rules.lines(rules.findings_of(every, read_texts(texts))))
+    from check.command import check
+
+    return "\n".join(rules.lines(check(texts, Modes(project, texts))))
 
 
 def main(answers: dict) -> int:
@@ -153,7 +168,7 @@ def main(answers: dict) -> int:
     written += keep_language(project, answers["language"], aside)
     keep_ci(project, answers["ci"])
     set_modes(project)
-    findings = check(project)
+    findings = check(project, answers["language"])
     if findings:
         print(f"ERROR: {project.name} is not as it should be:\n{findings}", file=sys.stderr)
         if aside:

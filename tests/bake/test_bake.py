@@ -40,6 +40,7 @@ FILES = {
         tools/__main__.py
         tools/check/__init__.py
         tools/check/bases.py
+        tools/check/build.py
         tools/check/clauses.json
         tools/check/command.py
         tools/check/contents.py
@@ -47,6 +48,7 @@ FILES = {
         tools/check/entrypoint.py
         tools/check/environments.py
         tools/check/files.py
+        tools/check/folder.py
         tools/check/image.py
         tools/check/launchers.py
         tools/check/packages.py

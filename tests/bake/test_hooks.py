@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from importlib import metadata
 
 import pytest
@@ -249,6 +250,12 @@ def test_a_finding_fails_the_generation_and_leaves_nothing(cookiecutter, wrong_t
     assert not list(place.iterdir())
     other = cookiecutter("--no-input", "--output-dir", place, "language=r", template=wrong_template)
     assert other.returncode == 0, other.stderr
+
+
+def test_the_images_that_the_hook_need_not_check_are_these(language):
+    """Where they are not: python scripts/checked.py."""
+    dockerfile = TEMPLATE / "{{cookiecutter.project_slug}}" / "languages" / language / "Dockerfile"
+    assert post_gen.CHECKED[language] == f"{zlib.crc32(dockerfile.read_bytes()):08x}"
 
 
 # ---- Over a folder that is in use ----------------------------------------------------------

@@ -7,7 +7,7 @@ import e2b_dockerfile_utils as port
 import pytest
 from corpus import public
 from corpus.edits import ENTRYPOINTS
-from corpus.load import command, dockerfile, repository, stages
+from corpus.load import build, command, dockerfile, stages
 from corpus.right import RIGHT
 from corpus.whole import ROWS
 from corpus.wrong import WRONG
@@ -204,7 +204,7 @@ def test_it_reads_a_snippet_as_buildkit_does(text):
     ],
 )
 def test_what_dockerignore_hides_is_what_the_port_hides(text):
-    seen = repository.ignored(text)
+    seen = build.ignored(text)
     matcher = port.PatternMatcher(text.splitlines())
     for name in (*FILES, "training/train.py", ".git/config", "a/b/c/d.txt", "data"):
         assert seen(name) != matcher.matches(name), name

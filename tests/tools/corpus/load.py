@@ -20,4 +20,4 @@ def load(name):
 dockerfile = load("check.dockerfile")
 command = load("check.command")
 stages = load("check.stages")
-repository = load("check.repository")
+build = load("check.build")

@@ -19,18 +19,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from check import entrypoint, files, image, packages, program, request
-from check.repository import Repository, read_repository
-from check.rules import Finding, Found, Rule, rule
+from check.build import read_repository
+from check.folder import Modes, read_folder
+from check.repository import Repository
+from check.rules import ALLOW, Finding, Found, Rule, findings_of, lines, rule, rules_in
 
 # ---- All rules ------------------------------------------------------------------------------
-
-ALLOW = re.compile(r"^\s*(?:#|//|<!--)\s*check:\s*allow\b\s*(\S*)\s*(.*?)\s*(?:-->)?\s*$")
 
 
 @rule("error")
@@ -51,10 +50,7 @@ def allow(repository: Repository) -> Found:
 
 SUBJECTS = (entrypoint, program, packages, image, files, request)
 RULES: dict[str, Rule] = {
-    each.name: each
-    for values in (*map(vars, SUBJECTS), globals().copy())
-    for each in values.values()
-    if isinstance(each, Rule)
+    each.name: each for each in (*(r for module in SUBJECTS for r in rules_in(module)), allow)
 }
 
 
@@ -63,94 +59,14 @@ def check(
     modes: Mapping[str, bool] | None = None,
     dockerfile: str = "",
 ) -> list[Finding]:
-    """Return all findings of a repository, by file and line.
-
-    `texts` is path → text, None for a file that holds none; `modes` is path → its x bit.
-    """
-    repository = read_repository(texts, modes, dockerfile)
-    findings = set()
-    for each in RULES.values():
-        for file, line, what, *lower in each.find(repository):
-            if not is_allowed(repository.texts.get(file, ""), line, each.name):
-                message = what + (f" ({each.clauses})" if each.clauses else "")
-                findings.add(Finding(file, line, each.name, *(lower or [each.severity]), message))
-    return sorted(findings)
-
-
-def is_allowed(text: str, line: int, name: str) -> bool:
-    """Whether the comments right above the line excuse the rule."""
-    lines = text.splitlines()
-    for above in reversed(lines[: line - 1]):
-        if not above.strip().startswith(("#", "//", "<!--")):
-            return False
-        found = ALLOW.match(above)
-        if found and found[1] == name and found[2]:
-            return True
-    return False
-
-
-# ---- A folder -------------------------------------------------------------------------------
-
-# Folders that hold no source of the repository's own.
-CACHES = {".git", "node_modules", "__pycache__", "renv", "venv", ".venv"}
-NOT_OURS = CACHES | {"data", "runs", "target"}
-LONGEST_FILE = 1_000_000
+    """Return all findings of a repository; see check.check."""
+    return findings_of(RULES.values(), read_repository(texts, modes, dockerfile))
 
 
 def check_folder(folder: Path, dockerfile: str = "") -> list[Finding]:
     """Return all findings of the repository in a folder."""
     texts = read_folder(folder)
     return check(texts, Modes(folder, texts), dockerfile)
-
-
-def read_folder(folder: Path) -> dict[str, str | None]:
-    """Return path → text. A folder that is not looked into stands there as "name/"."""
-    texts: dict[str, str | None] = {}
-    for place, folders, names in os.walk(folder):
-        inside = Path(place).relative_to(folder)
-        for each in sorted({*folders} & NOT_OURS):
-            texts[(inside / each).as_posix() + "/"] = None
-        hidden = {each for each in folders if each.startswith(".") and each != ".github"}
-        folders[:] = sorted({*folders} - NOT_OURS - hidden)
-        for each in sorted(names):
-            texts[(inside / each).as_posix()] = read_text(Path(place, each))
-    return texts
-
-
-def read_text(path: Path) -> str | None:
-    """Return the text of a file; None for what is large, binary or no file (a pipe would hang)."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LONGEST_FILE:
-            return None
-        content = path.read_bytes()
-    except OSError:
-        return None
-    return None if b"\0" in content else content.decode("utf-8", errors="replace")
-
-
-class Modes(dict):
-    """Path → x bit, looked up when asked for: from git's index where no modes are kept."""
-
-    def __init__(self, folder: Path, texts: Mapping[str, str | None]) -> None:
-        self.folder = folder
-        self.texts = texts
-
-    def get(self, name: str, default: bool | None = None) -> bool | None:
-        paths = [self.folder / each for each, text in self.texts.items() if text is not None]
-        if os.name != "nt" and not all(os.access(path, os.X_OK) for path in paths):
-            return os.access(self.folder / name, os.X_OK)
-        # Here and below: what one line needs, and each generation of a repository would import.
-        import subprocess
-
-        command = ["git", "ls-files", "--stage", "--", name]
-        try:
-            done = subprocess.run(
-                command, cwd=self.folder, capture_output=True, encoding="utf-8", timeout=10
-            )
-        except (OSError, subprocess.SubprocessError):
-            return default
-        return done.stdout.startswith("100755") if done.stdout else default
 
 
 # ---- The command ----------------------------------------------------------------------------
@@ -174,12 +90,6 @@ def show(findings: list[Finding], form: str) -> None:
             f"Errors: {errors}, warnings: {warnings}. --explain RULE teaches a rule.",
             file=sys.stderr,
         )
-
-
-def lines(findings: list[Finding]) -> list[str]:
-    """Return a line to read for each finding."""
-    texts = [f"{each.file}:{each.line}: {each.rule}: {each.message}" for each in findings]
-    return ["".join(c if c.isprintable() else "?" for c in text) for text in texts]
 
 
 def explain(name: str) -> str:

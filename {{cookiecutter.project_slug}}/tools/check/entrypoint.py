@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import posixpath
 
+from check.build import own_instructions
 from check.launchers import TINI, program_of
 from check.process import advice, is_train, line_of_entry, named_in_cmd, starts
 from check.program import other, other_program
-from check.repository import JOB, Repository, own_instructions
+from check.repository import JOB, Repository
 from check.rules import WARNING, Found, rule
 from check.stages import is_within
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 
-from check.process import starts
 from check.repository import JOB, LANGUAGES, Repository
 from check.rules import WARNING, Found, rule
 
@@ -31,6 +30,8 @@ def crlf(repository: Repository) -> Found:
 
 def started_files(repository: Repository) -> set[str]:
     """Return the repository's files that ENTRYPOINT starts by themselves."""
+    from check.process import starts  # Here, since no generation of a repository needs it.
+
     image = repository.image
     words = [each.words[0] for each in starts(repository) if each.words]
     words += (image.entrypoint.json or [])[:1] if image and image.entrypoint else []

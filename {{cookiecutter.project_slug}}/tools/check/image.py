@@ -6,9 +6,10 @@ import posixpath
 import re
 
 from check.bases import base_of
+from check.build import own_instructions, settings
 from check.dockerfile import expand
 from check.process import starts
-from check.repository import Repository, own_instructions, settings
+from check.repository import Repository
 from check.rules import WARNING, Found, rule
 from check.stages import absolute, is_within
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Callable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from check.contents import Contents
-from check.dockerfile import (
-    LONGEST_VALUE,
-    DockerfileError,
-    Instruction,
-    expand,
-    read_dockerfile,
-)
-from check.stages import Stage, matches, stages_of
+if TYPE_CHECKING:
+    from check.contents import Contents
+    from check.stages import Stage
 
 JOB = "training-job.json"
 # What only a repository of this template has.
@@ -81,6 +74,9 @@ class Repository:
     def contents(self) -> Contents:
         """What the final image holds."""
         if "contents" not in self.memo:
+            # Here, since no generation of a repository needs it.
+            from check.contents import Contents
+
             self.memo["contents"] = Contents(self.texts, self.stages)
         return self.memo["contents"]
 
@@ -111,12 +107,12 @@ class Repository:
         return text.count("\n", 0, position) + 1
 
 
-def read_repository(
+def read_texts(
     texts: Mapping[str, str | None],
     modes: Mapping[str, bool] | None = None,
     dockerfile: str = "",
 ) -> Repository:
-    """Take in all that the rules look at; what can't be read becomes a finding.
+    """Take in all but what the Dockerfile makes; what can't be read becomes a finding.
 
     `texts` is path → text, None for a file that holds none. `modes` is path → whether the file
     may be executed; a path that is missing there may or may not. `dockerfile` is the path of the
@@ -126,14 +122,8 @@ def read_repository(
     repository = Repository(list(texts), held, {} if modes is None else modes)
     repository.dockerfile = dockerfile or find_dockerfile(repository)
     read_request(repository)
-    read_image(repository)
     found = [each for each in LANGUAGES if each.marker in texts] if repository.is_own else []
     repository.language = found[0] if found else None
-    if len(found) > 1 and repository.image and repository.image.entrypoint:
-        # Of two, the one that ENTRYPOINT names.
-        words = repository.image.entrypoint.rest
-        named = [each for each in found if re.search(rf"\b({each.interpreter})\b", words)]
-        repository.language = (named or found)[0]
     return repository
 
 
@@ -160,94 +150,3 @@ def read_request(repository: Repository) -> None:
         repository.request = request
     else:
         repository.broken.append((JOB, 1, "it must be one JSON object"))
-
-
-def read_image(repository: Repository) -> None:
-    name = repository.dockerfile
-    if name not in repository.texts:
-        repository.broken.append((name, 1, "there is no Dockerfile that can be read"))
-        return
-    text = repository.texts[name]
-    if len(text) > LONGEST_VALUE:
-        what = f"it is longer than {LONGEST_VALUE} characters"
-        repository.broken.append((name, 1, what))
-        return
-    try:
-        instructions = read_dockerfile(text)
-        repository.context = docker_context(repository, instructions)
-        repository.stages = stages_of(instructions, repository.context)
-    except DockerfileError as error:
-        repository.broken.append((name, error.line, str(error)))
-    except RecursionError:
-        repository.broken.append((name, 1, "it is nested too deep"))
-
-
-def docker_context(repository: Repository, instructions: list[Instruction]) -> dict[str, str]:
-    """Return the files that a build sees: their path there → their path in the repository.
-
-    The build's folder is the repository, or the Dockerfile's own where COPY fits that better.
-    """
-    folder = posixpath.dirname(repository.dockerfile)
-    sources = [
-        posixpath.normpath("/" + word).lstrip("/").split("*")[0].split("$")[0]
-        for each in instructions
-        if each.name in ("ADD", "COPY") and each.flag("from") is None and not each.heredocs
-        for word in each.words[:-1]
-    ]
-    sources = [each for each in sources if each]
-
-    def fitting(root: str) -> int:
-        names = [f"{root}{each}" for each in sources]
-        return sum(any(name.startswith(each) for name in repository.names) for each in names)
-
-    roots = ["", *([folder + "/"] if folder else [])]
-    root = max(roots, key=fitting)
-    if root == "" and folder and not sources:
-        root = folder + "/"
-    ignore = repository.texts.get(f"{repository.dockerfile}.dockerignore")
-    if ignore is None:
-        ignore = repository.texts.get(f"{root}.dockerignore", "")
-    seen = ignored(ignore)
-    return {
-        name[len(root) :]: name
-        for name in repository.names
-        if name.startswith(root) and seen(name[len(root) :])
-    }
-
-
-def ignored(text: str) -> Callable[[str], bool]:
-    """Return what says whether a build sees a file, by the text of .dockerignore."""
-    lines = [line.strip() for line in text.splitlines()]
-    rules = [
-        (posixpath.normpath("/" + line.lstrip("!").strip()).lstrip("/"), line.startswith("!"))
-        for line in lines
-        if line and not line.startswith("#")
-    ]
-
-    def is_seen(name: str) -> bool:
-        parts = name.split("/")
-        paths = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-        kept = [keep for rule, keep in rules if any(matches(rule, path) for path in paths)]
-        return not kept or kept[-1]
-
-    return is_seen
-
-
-def own_instructions(repository: Repository, *names: str) -> Iterator[Instruction]:
-    """The instructions that make the final image, of this stage and those below it."""
-    for each in repository.image.instructions if repository.image else ():
-        if each.name in names:
-            yield each
-
-
-def settings(repository: Repository) -> Iterator[tuple[Instruction, str, str]]:
-    """Names and values of all ARG and ENV that end in the image, and of those before FROM."""
-    if not repository.image:
-        return
-    seen = [*own_instructions(repository, "ARG", "ENV")]
-    first = repository.stages[0].start.line
-    texts = repository.texts[repository.dockerfile]
-    seen += [each for each in read_dockerfile(texts) if each.name == "ARG" and each.line < first]
-    for each in seen:
-        for name, value in each.pairs:
-            yield each, name, expand(value or "", repository.image.variables, each.escape)
