@@ -120,7 +120,7 @@ def apart(cluster):
     return max(ends) - min(ends)
 
 
-@pytest.mark.parametrize("order", itertools.permutations((1, 2, 3)), ids=str)
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)
 def test_three_hosts_in_every_order_of_names_and_addresses_c35_c96(engine, image, tmp_path, order):
     cluster = Cluster(engine, image, tmp_path / "job", size=3)
     try:
