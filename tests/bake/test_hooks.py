@@ -268,7 +268,11 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("flags", [["-f"], ["-f", "-s"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("language", "flags"),
+    [("python", ["-f"]), ("r", ["-f", "-s"]), ("java", ["-f", "-s"])],
+    indirect=["language"],
+)
 def test_no_file_of_a_person_is_lost(cookiecutter, language, tmp_path, flags):
     answers = ["--no-input", *flags, "--output-dir", tmp_path, f"language={language}"]
     assert "differ" not in cookiecutter(*answers).stdout
