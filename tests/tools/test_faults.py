@@ -107,10 +107,10 @@ def faults(bake):
             "The registry lets no more pulls of this address for now",
         ),
         (
-            "fatal: detected dubious ownership in repository at '/mnt/work/seals'\nTo add an "
+            "fatal: detected dubious ownership in repository at '/mnt/data/seals'\nTo add an "
             "exception for this directory, call:\n\n\tgit config --global --add safe.directory "
-            "/mnt/work/seals",
-            "git config --global --add safe.directory /mnt/work/seals.",
+            "/mnt/data/seals",
+            "git config --global --add safe.directory /mnt/data/seals.",
         ),
     ],
 )
