@@ -34,6 +34,7 @@ COMMANDS = {
     "make lock": "test_a_package_is_added",
     'docker run --rm -v "$PWD/data:/opt/ml/input/data:ro" -v "$PWD/runs/model:/opt/ml/model" '
     "SLUG:local train": "test_one_bare_command_trains",
+    "python3 tools": "test_each_verb_tells_its_flags_on_the_oldest_python",
     "python3 tools train --no-container": "test_a_job_completes_on_the_machine_itself",
     "git add --renormalize .": "test_line_ends_are_mended",
     "sudo systemctl start docker": "no test: it would change the machine",
