@@ -101,7 +101,8 @@ def image(make, repository):
 @pytest.fixture(scope="module")
 def own_repository(request, bake, language, make):
     """A repository of a module's own, built: its runs belong to the module's tests alone."""
-    name = request.module.__name__.removeprefix("test_").replace("_", "-")
+    # Imported by its path, the module has the names of its folders too.
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
     repository = bake(language, project_slug=f"{name}-{language}")
     make(repository, "build")
     return repository
