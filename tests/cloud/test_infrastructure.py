@@ -607,6 +607,7 @@ SERVICES = (
     "sagemaker",
     "cloudformation",
     "codebuild",
+    "pricing",
     "service-quotas",
 )
 
@@ -632,12 +633,19 @@ def rights(modules):
     return found - NOT_GRANTED
 
 
+WITHOUT_RESOURCE = (
+    "ecr:GetAuthorizationToken",
+    "pricing:GetProducts",
+    "servicequotas:ListAWSDefaultServiceQuotas",
+)
+
+
 def example(action, region, account):
     """Return a resource of the kind that the scripts do this to."""
     arn = f"arn:{REGIONS[region]}"
     service, _, name = action.partition(":")
     place = f"{arn}:{service}:{region}:{account}"
-    if action in ("ecr:GetAuthorizationToken", "servicequotas:ListAWSDefaultServiceQuotas"):
+    if action in WITHOUT_RESOURCE:
         return "*"
     kind = "hyper-parameter-tuning-job" if "HyperParameter" in name else "training-job"
     return {
@@ -669,7 +677,8 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
             "codebuild:StartBuild",
             "s3:PutObject",
         },
-        ("submit", "questions", "upload"): {
+        ("submit", "questions", "upload", "prices"): {
+            "pricing:GetProducts",
             "sagemaker:CreateTrainingJob",
             "iam:GetRole",
             "s3:GetBucketLocation",

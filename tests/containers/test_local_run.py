@@ -181,7 +181,12 @@ FAULTS = {
     "no-entrypoint": ("", "the image has no ENTRYPOINT and no program"),
     "not-executable": (
         'RUN printf "#!/bin/sh\\n" > /program && chmod 0644 /program\nENTRYPOINT ["/program"]',
-        "the program that ENTRYPOINT names is not executable",
+        "the program /program that ENTRYPOINT names is not executable",
+    ),
+    # As bases have python3 alone.
+    "no-program": (
+        'ENTRYPOINT ["python2", "train.py"]',
+        'there is no program "python2" on the PATH of the image, which ENTRYPOINT names',
     ),
     "crlf": (
         'RUN printf "#!/bin/sh\\r\\n" > /program && chmod 0755 /program\nENTRYPOINT ["/program"]',

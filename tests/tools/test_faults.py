@@ -1,5 +1,10 @@
 """tools/faults.py: what docker, podman, finch and git say, as people have posted it."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 from support import load_tools
 
@@ -177,3 +182,23 @@ def test_what_only_shares_a_word_is_not(faults, said):
 )
 def test_what_could_not_be_started_is_named(faults, said, sentence):
     assert faults.explain(said, faults.START_FAULTS).startswith(sentence)
+
+
+def test_a_tree_that_git_does_not_read_is_said_once(bake, tmp_path):
+    """Its tag would be that of an uncommitted tree, and nobody would know why."""
+    repository = shutil.copytree(bake("python"), tmp_path / "seals")
+    subprocess.run(["git", "init", "--quiet"], cwd=repository, check=True)
+    # A repository of another user, in git's own tests.
+    other = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "tools", "push", "--print-tag"],
+        cwd=repository,
+        env=os.environ | other,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0 and done.stdout.startswith("uncommitted-")
+    assert done.stderr == (
+        f"git does not read {repository}, which is another user's: git config --global --add "
+        f"safe.directory {repository}.\n"
+    )

@@ -534,6 +534,15 @@ def test_an_interruption_reaches_every_host_and_all_start_again(laptop):  # C67
         assert archive.getnames() == ["algo-1"]
 
 
+def test_an_engine_without_names_for_hosts_says_so_and_leaves_nothing(laptop, tmp_path):
+    finch = tmp_path / "finch"
+    finch.write_text("#!/bin/sh\n")
+    finch.chmod(0o755)
+    done = laptop.train("--hosts", "2", CONTAINER_ENGINE=str(finch))
+    assert_one_sentence(done, "finch can't give several hosts their names: use docker or podman ")
+    assert not (laptop.repository / "runs").exists()
+
+
 def test_isolated_hosts_reach_each_other_alone(laptop):  # C100
     laptop.train("--hosts", "2", "--no-network")
     assert laptop.calls_of("network")[0][:3] == ["network", "create", "--internal"]
@@ -620,6 +629,21 @@ def test_more_hosts_in_the_request_than_here_are_told(laptop):
 def assert_one_sentence(done, start, code=1):
     assert done.returncode == code
     assert done.stderr.count("\n") == 1 and done.stderr.startswith(start), done.stderr
+
+
+def test_what_a_run_here_does_not_imitate_is_named_once(laptop):
+    laptop.edit_job(lambda request: request.update(EnableNetworkIsolation=True, Tags=[]))
+    done = laptop.train(RUN='echo x > "$model/x"')
+    said = "Not imitated here, so not tried: EnableNetworkIsolation.\n"
+    assert (done.returncode, done.stderr) == (0, said)
+    laptop.edit_job(lambda request: request.pop("EnableNetworkIsolation"))
+    assert laptop.train(RUN='echo x > "$model/x"').stderr == ""
+
+
+def test_a_user_who_may_not_use_docker_reads_so(laptop):
+    said = "permission denied while trying to connect to the docker API at unix:///run/docker.sock"
+    done = laptop.train(INSPECT=f"echo '{said}' >&2; exit 1")
+    assert_one_sentence(done, "You may not use docker: join its group (sudo usermod -aG docker")
 
 
 def test_a_missing_image(laptop):

@@ -13,7 +13,16 @@ from job import Job, empty_outputs, host_names, new_job, not_imitated, read_requ
 from local.engine import find_engine, require_image
 from local.host_program import host_program
 from local.report import report
-from local.runners import Container, HostProcess, Runner, kill, network_command, network_of, stop
+from local.runners import (
+    Container,
+    HostProcess,
+    Runner,
+    kill,
+    network_command,
+    network_of,
+    require_names,
+    stop,
+)
 from repository import REPOSITORY
 from terminal import at_interrupts, name_and_value, note, parser_of, say, uninterrupted
 
@@ -42,6 +51,8 @@ def train(arguments: Sequence[str]) -> int:
         return run_job(job, [HostProcess(job, command, directory)], options)
     image = options.image or local_image(request)
     engine = find_engine("or train without one by --no-container")
+    if options.hosts > 1:
+        require_names(engine)
     if options.print:
         print_commands(new_job(request, options.hosts), engine, image, options)
         return 0

@@ -224,6 +224,15 @@ class HostProcess(Runner):
         """Nothing to do: the program ran as the user."""
 
 
+def require_names(engine: str) -> None:
+    """Raise UserError where hosts can't find each other by name: nerdctl has no such network."""
+    if Path(engine).name in ("finch", "nerdctl"):
+        raise UserError(
+            f"{Path(engine).name} can't give several hosts their names: use docker or podman "
+            "(CONTAINER_ENGINE), or one host."
+        )
+
+
 @contextlib.contextmanager
 def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
     """Give the name of the network that the hosts reach each other by; afterwards it is gone.
@@ -233,6 +242,7 @@ def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
     if job.size == 1:
         yield "none" if isolated else ""
         return
+    require_names(engine)
     command = network_command(job, engine, isolated)
     try:
         made = call(*command)
