@@ -102,9 +102,13 @@ FILES = {
         tools/local/engine.py
         tools/local/environment.py
         tools/local/host_program.py
+        tools/local/page.html
+        tools/local/page.py
+        tools/local/record.py
         tools/local/report.py
         tools/local/run.py
         tools/local/runners.py
+        tools/local/runs.py
         tools/repository.py
         tools/ruff.toml
         tools/terminal.py
@@ -274,7 +278,7 @@ def test_make_lists_the_verbs(repository, language):
     done = subprocess.run(["make"], cwd=repository, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     verbs = re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE)
-    here = ["build", "train", "shell", "test", "check", "lint", "contract", "clean"]
+    here = ["build", "train", "shell", "test", "check", "lint", "contract", "runs", "clean"]
     there = ["deploy", "push", "submit", "tune", "logs", "stop", "fetch"]
     assert [verb for verb in verbs if verb != "lock"] == [*here, *there]
     assert ("lock" in verbs) == (language == "python")

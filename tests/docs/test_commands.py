@@ -17,6 +17,7 @@ COMMANDS = {
     "make test": "test_the_verbs",
     "make check": "test_the_verbs",
     "make contract": "test_the_right_image_passes_all",
+    "make runs": "test_the_list_has_what_differed_and_curves",
     "make clean": "test_the_verbs",
     "make": "test_make_lists_the_verbs",
     "make build": "test_a_company_gives_its_own_base",

@@ -89,8 +89,13 @@ class Laptop:
     @property
     def job(self):
         """The folder of the only run."""
-        (folder,) = (self.repository / "runs").iterdir()
+        (folder,) = (path for path in (self.repository / "runs").iterdir() if path.is_dir())
         return folder
+
+    @property
+    def report(self):
+        """The report of the only run."""
+        return json.loads((self.job / "report.json").read_text(encoding="utf-8"))
 
     def edit_job(self, edit):
         path = self.repository / "training-job.json"
@@ -247,6 +252,7 @@ def test_a_completed_job_shows_metrics_and_packs_model_and_output(laptop):  # C5
         f"Model: {place}/model.tar.gz\n"
         f"Output: {place}/output.tar.gz\n"
         f"Files of this run: {place}\n"
+        f"Page: {place}/report.html\n"
     )
     with tarfile.open(laptop.job / "model.tar.gz") as archive:
         assert archive.getnames() == ["sub", "sub/m"]
@@ -323,6 +329,12 @@ def test_a_stopped_job_is_stopped_as_the_service_does(laptop):  # C5
     assert stop == ["stop", "-t", "120", laptop.run_call[2]]
     assert "Status: Stopped (stopped after 0.2 s), exit code 0\n" in done.stdout
     assert "model.tar.gz" in done.stdout
+    report = laptop.report
+    assert (report["status"], report["reason"]) == ("Stopped", "stopped after 0.2 s")
+    (event,) = report["events"]
+    assert (event["what"], event["text"]) == ("stop", "stopped after 0.2 s")
+    (span,) = report["hosts"]["algo-1"]
+    assert span["began"] < event["at"] < span["ended"] and span["exit_code"] == 0
 
 
 def test_an_interrupted_job_starts_again_with_its_checkpoints_alone(laptop):  # C67, C68
@@ -338,6 +350,106 @@ def test_an_interrupted_job_starts_again_with_its_checkpoints_alone(laptop):  # 
     assert "Interrupted after 0.3 s" in done.stdout and "checkpoint-1" in done.stdout
     with tarfile.open(laptop.job / "model.tar.gz") as archive:
         assert archive.getnames() == ["x"]
+    report = laptop.report
+    assert [event["what"] for event in report["events"]] == ["interruption", "resume"]
+    assert [span["exit_code"] for span in report["hosts"]["algo-1"]] == [137, 0]
+
+
+# ---- What a run leaves -----------------------------------------------------------------------
+
+METRICS = """
+    echo 'step=1 training:log_loss=0.5 validation:log_loss=0.6'
+    echo 'step=4 training:log_loss=1.2e-05 validation:log_loss=1e999'
+    echo 'validation:log_loss=...'
+    echo x > "$model/x"
+"""
+
+
+def test_a_run_leaves_a_report_and_a_log_with_times(laptop):
+    laptop.train("--hyperparameter", "rounds=7", RUN=METRICS)
+    report = laptop.report
+    assert report["name"] == laptop.job.name
+    assert report["command"] == "python3 tools train --hyperparameter rounds=7"
+    assert report["image"] == f"{PENGUINS}:local"
+    assert [report[name] for name in ("status", "reason", "exit_code")] == ["Completed", "", 0]
+    assert report["hyperparameters"]["rounds"] == "7"
+    found = {name: [point[:2] for point in points] for name, points in report["metrics"].items()}
+    assert found == {
+        "training:log_loss": [[1, 0.5], [4, 1.2e-05]],
+        "validation:log_loss": [[1, 0.6]],
+        "validation:accuracy": [],
+    }
+    times = [report["started"], report["ended"]]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}[-+]\d\d:\d\d", each) for each in times)
+    log = (laptop.job / "log.txt").read_text(encoding="utf-8").splitlines()
+    assert len(log) == 3
+    line = "algo-1 | step=1 training:log_loss=0.5 validation:log_loss=0.6"
+    assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT[\d:]{{8}}\.\d{{3}}\S{{6}} {re.escape(line)}", log[0])
+    assert (laptop.job / "report.html").exists()
+    assert not list(laptop.job.glob("*.new"))
+
+
+def test_steps_are_counted_where_a_line_names_none(laptop):
+    laptop.train(RUN="for loss in 3 2; do echo training:log_loss=$loss; done")
+    assert [point[:2] for point in laptop.report["metrics"]["training:log_loss"]] == [
+        [1, 3],
+        [2, 2],
+    ]
+
+
+def test_a_long_run_leaves_a_report_of_bearable_size(laptop):
+    laptop.train(RUN="for i in $(seq 5000); do echo step=$i training:log_loss=$i; done")
+    points = laptop.report["metrics"]["training:log_loss"]
+    assert 250 < len(points) <= 500
+    assert points[0][:2] == [1, 1] and points[-1][:2] == [5000, 5000]
+
+
+def test_a_failed_run_leaves_its_reason_and_what_each_host_did(laptop):
+    run = """
+        case $host in
+          algo-1) until grep -q '^kill$' "$CALLS"; do sleep 0.05; done; exit 1 ;;
+          algo-2) until grep -q '^kill$' "$CALLS"; do sleep 0.05; done; exit 137 ;;
+        esac
+    """
+    laptop.train("--hosts", "2", "--kill-host", "algo-2:0.3", RUN=run)
+    report = laptop.report
+    assert report["status"] == "Failed" and report["exit_code"] in (1, 137)
+    assert report["reason"].startswith("AlgorithmError: ")
+    assert {name: spans[0]["exit_code"] for name, spans in report["hosts"].items()} == {
+        "algo-1": 1,
+        "algo-2": 137,
+    }
+    assert [event["text"] for event in report["events"]] == ["algo-2 killed by --kill-host"]
+
+
+def test_a_run_that_is_killed_midway_has_left_its_report(laptop):
+    process = subprocess.Popen(
+        [oldest_python(), "-B", "tools", "train"],
+        cwd=laptop.repository,
+        env=laptop.environment | {"RUN": "echo step=1 training:log_loss=0.5; exec sleep 30"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout.readline()
+        assert laptop.report["status"] == "InProgress"
+        process.kill()
+    done = subprocess.run(
+        [oldest_python(), "-B", "tools", "runs"],
+        cwd=laptop.repository,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"^{laptop.job.name}  Unfinished .*\n    It was killed midway", done.stdout)
+
+
+def test_a_run_goes_on_where_its_report_cannot_be_written(laptop):
+    done = laptop.train(RUN='rm -r "${model%model}"; for i in 1 2 3; do echo line $i; done; exit 1')
+    assert "line 3\n" in done.stdout and "Status: Failed" in done.stdout
+    assert done.stderr.count("The report of this run can't be written") == 1
 
 
 def test_lines_of_the_log_come_as_they_are_printed(laptop, tmp_path):

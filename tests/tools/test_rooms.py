@@ -24,7 +24,8 @@ FLOORS = """
     contract.trials
     contract.settings
     local.run local.build
-    local.runners local.report local.host_program
+    local.report local.runs
+    local.runners local.record local.page local.host_program
     local.engine local.environment
     check
     job
@@ -128,7 +129,7 @@ def test_nothing_asks_for_a_newer_python_than_is_promised(bake):
 
 
 def test_there_are_verbs_and_a_word_that_is_none_is_a_usage_error(bake):
-    assert len(VERBS) == 16
+    assert len(VERBS) == 17
     done = subprocess.run(
         [oldest_python(), "tools", "trian"],
         cwd=bake("r"),

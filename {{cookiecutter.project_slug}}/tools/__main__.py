@@ -23,6 +23,7 @@ HERE = {
     "lint": ("local.build", "lint", "run the linter, in a stage of the image"),
     "contract": ("contract.run", "contract", "test the image against what SageMaker asks of it"),
     "lock": ("local.build", "lock", "write requirements.txt from requirements.in"),
+    "runs": ("local.runs", "runs", "list the local runs, and make the page that compares them"),
     "clean": ("local.build", "clean", "remove the local runs and the local images"),
 }
 THERE = {

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,8 +58,9 @@ class Job:
     name: str
     folder: Path
     size: int = 1  # the number of hosts
-    log: list[str] = field(default_factory=list)
     stopped: str = ""  # why the run was stopped on purpose
+    # Is told that a host began, ended or wrote a line, and what is done to the run (local/record).
+    tell: Callable[..., None] = lambda what, host=None, text="": None
 
     def __post_init__(self) -> None:
         # One host alone needs no folder of its own.

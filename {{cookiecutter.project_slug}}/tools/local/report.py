@@ -8,27 +8,35 @@ from pathlib import Path
 
 from faults import START_FAULTS, explain
 from job import GRACE, Host, Job
+from local.record import Record
 from repository import relative
 from terminal import say
 
 
-def report(job: Job) -> bool:
-    """Print what the service would show of the ended job; return whether all is well."""
+def report(job: Job, record: Record) -> bool:
+    """Print and record what the service would show of the ended job; return whether all is well."""
     failed = sorted((host for host in job.hosts if host.code != 0), key=failed_at)
     code = failed[0].code if failed else 0
+    status, reason = "Completed", ""
+    if job.stopped:
+        status, reason = "Stopped", job.stopped
+    elif failed:
+        status, reason = "Failed", failure_reason(failed[0])
+    record.end(status, reason, code)
     say("")
     if job.stopped:
         say(f"Status: Stopped ({job.stopped}), exit code {code}")
         if not job.stopped.startswith("killed") and any(host.code == 137 for host in failed):
             say(f"The program did not end within {GRACE} s of SIGTERM and was killed (C5, C6).")
-    elif code == 0:
-        say("Status: Completed")
     else:
-        say("Status: Failed")
-        say(f"FailureReason: {failure_reason(failed[0])}")
+        say(f"Status: {status}")
+    if status == "Failed":
+        say(f"FailureReason: {reason}")
     for host in job.hosts if job.size > 1 else ():
         say(f"  {host.name}: {failure_reason(host) if host.code else 'exit code: 0'}")
-    for name, value in last_metrics(job).items() if code == 0 else ():
+    for name, error in record.wrong.items():
+        say(f"  {name}: its Regex in training-job.json is wrong: {error}.")
+    for name, value in record.last.items() if code == 0 else ():
         say(f"  {name} = {value or 'none: no line of the log matches its Regex'}")
     # Of the host that leads: what others write beside it may clash in the service (C61).
     model = pack(job, "model", "model.tar.gz")
@@ -75,21 +83,6 @@ def failure_reason(host: Host) -> str:
         cause = host.killed_by or "killed, perhaps since the memory was full"
         return f"AlgorithmError: {cause}, exit code: {code}"
     return f"AlgorithmError: the program wrote no /opt/ml/output/failure, exit code: {code}"
-
-
-def last_metrics(job: Job) -> dict[str, str]:
-    """Return the last value that each metric definition finds in the log (C94)."""
-    metrics = {}
-    definitions = job.request.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
-    for definition in definitions:
-        try:
-            pattern = re.compile(definition["Regex"])
-        except re.error as error:
-            say(f"  {definition['Name']}: its Regex in training-job.json is wrong: {error}.")
-            continue
-        found = [match[1] for match in map(pattern.search, job.log) if match and match.lastindex]
-        metrics[definition["Name"]] = found[-1] if found else ""
-    return metrics
 
 
 def pack(job: Job, folder: str, archive: str) -> Path | None:

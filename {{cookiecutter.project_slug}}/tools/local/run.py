@@ -12,6 +12,7 @@ from image import local_image
 from job import Job, empty_outputs, host_names, new_job, not_imitated, read_request
 from local.engine import find_engine, require_image
 from local.host_program import host_program
+from local.record import Record
 from local.report import report
 from local.runners import (
     Container,
@@ -23,8 +24,17 @@ from local.runners import (
     require_names,
     stop,
 )
-from repository import REPOSITORY
-from terminal import at_interrupts, name_and_value, note, parser_of, say, uninterrupted
+from local.runs import write_pages
+from repository import REPOSITORY, relative
+from terminal import (
+    UserError,
+    at_interrupts,
+    name_and_value,
+    note,
+    parser_of,
+    say,
+    uninterrupted,
+)
 
 TRAIN = """
 Run the training job of training-job.json as SageMaker would.
@@ -41,6 +51,7 @@ Open a shell in the image, with /opt/ml as a job has it.
 def train(arguments: Sequence[str]) -> int:
     """Build the trees, start the program, follow it, report."""
     options = read_options(arguments)
+    typed = shlex.join(["python3", "tools", "train", *arguments])
     request = read_request(REPOSITORY / "training-job.json")
     request.setdefault("HyperParameters", {}).update(options.hyperparameter)
     if not_imitated(request):
@@ -48,7 +59,8 @@ def train(arguments: Sequence[str]) -> int:
     if options.no_container:
         command, directory = host_program()
         job = new_job(request)
-        return run_job(job, [HostProcess(job, command, directory)], options)
+        record = Record(job, typed, "")
+        return run_job(job, [HostProcess(job, command, directory)], options, record)
     image = options.image or local_image(request)
     engine = find_engine("or train without one by --no-container")
     if options.hosts > 1:
@@ -64,7 +76,7 @@ def train(arguments: Sequence[str]) -> int:
     job = new_job(request, options.hosts)
     with network_of(job, engine, options.no_network) as network:
         containers = [Container(job, host, engine, image, network) for host in job.hosts]
-        return run_job(job, containers, options)
+        return run_job(job, containers, options, Record(job, typed, image))
 
 
 def shell(arguments: Sequence[str]) -> int:
@@ -98,7 +110,7 @@ def print_commands(job: Job, engine: str, image: str, options: argparse.Namespac
         say(shlex.join([engine, "network", "rm", network]))
 
 
-def run_job(job: Job, runners: list[Runner], options: argparse.Namespace) -> int:
+def run_job(job: Job, runners: list[Runner], options: argparse.Namespace, record: Record) -> int:
     """Run the job as the options say, clean up, report; return the command's exit code."""
     events = []
     if options.stop_after is not None:
@@ -115,7 +127,13 @@ def run_job(job: Job, runners: list[Runner], options: argparse.Namespace) -> int
             for runner in runners:
                 runner.remove()
             runners[0].own_folders()
-    return 0 if report(job) else 1
+    well = report(job, record)
+    try:
+        write_pages()
+        say(f"Page: {relative(job.folder / 'report.html')}")
+    except UserError as error:
+        note(str(error))
+    return 0 if well else 1
 
 
 # ---- Following a run -----------------------------------------------------------------------
@@ -155,6 +173,7 @@ def stop_or_kill(job: Job, runners: list[Runner]) -> None:
     """Stop all hosts at the first Ctrl-C, kill them at the second."""
     if job.stopped:
         job.stopped = "killed by Ctrl-C"
+        job.tell("kill", text=job.stopped)
         kill(runners)
     stop(job, runners, "stopped by Ctrl-C")
 
@@ -164,6 +183,7 @@ def kill_host(job: Job, runners: list[Runner], name: str) -> None:
     (runner,) = (each for each in runners if each.host.name == name)
     if runner.host.code is None and not job.stopped:
         runner.host.killed_by = "killed by --kill-host"
+        job.tell("kill", text=f"{name} killed by --kill-host")
         runner.kill()
 
 
@@ -177,6 +197,7 @@ def interrupt(job: Job, runners: list[Runner], after: float) -> bool:
     def kill_all() -> None:
         if not job.stopped:
             killed.set()
+            job.tell("interruption", text=f"killed after {after:g} s")
             kill(runners)
 
     follow(job, runners, (after, kill_all))
@@ -190,6 +211,7 @@ def interrupt(job: Job, runners: list[Runner], after: float) -> bool:
     runners[0].own_folders()
     empty_outputs(job)
     say(f"Interrupted after {after:g} s; starting again with the checkpoints alone.")
+    job.tell("resume", text="started again with the checkpoints alone")
     return True
 
 

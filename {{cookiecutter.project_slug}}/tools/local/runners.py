@@ -44,6 +44,7 @@ class Runner:
             **options,
         )
         self.ended = threading.Event()
+        self.job.tell("began", self.host)
         threading.Thread(target=self.read_log, daemon=True).start()
 
     def read_log(self) -> None:
@@ -54,11 +55,12 @@ class Runner:
         try:
             for line in io.TextIOWrapper(self.process.stdout, "utf-8", "replace", newline="\n"):
                 host.log.append(line.rstrip("\r\n"))
-                self.job.log.append(host.log[-1])
+                self.job.tell("line", host, host.log[-1])
                 say(before + host.log[-1])
             code = self.process.wait()
             # A process that a signal ended has the code that a container would have.
             host.code = code if code >= 0 else 128 - code
+            self.job.tell("ended", host)
             if before:
                 say(f"{before}(ended with exit code {host.code})")
         finally:
@@ -267,6 +269,7 @@ def stop(job: Job, runners: Sequence[Runner], reason: str) -> None:
     """Stop all hosts as the service does, unless they are being stopped already."""
     if not job.stopped:
         job.stopped = reason
+        job.tell("stop", text=reason)
         # In threads, since the log goes on meanwhile.
         for runner in runners:
             threading.Thread(target=runner.stop, daemon=True).start()
