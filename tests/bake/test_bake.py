@@ -96,6 +96,7 @@ FILES = {
         tools/contract/trials.py
         tools/faults.py
         tools/image.py
+        tools/doctor.py
         tools/job.py
         tools/local/__init__.py
         tools/local/build.py
@@ -278,7 +279,18 @@ def test_make_lists_the_verbs(repository, language):
     done = subprocess.run(["make"], cwd=repository, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     verbs = re.findall(r"^  (\w+) ", done.stdout, re.MULTILINE)
-    here = ["build", "train", "shell", "test", "check", "lint", "contract", "runs", "clean"]
+    here = [
+        "build",
+        "train",
+        "shell",
+        "test",
+        "check",
+        "lint",
+        "contract",
+        "runs",
+        "doctor",
+        "clean",
+    ]
     there = ["deploy", "push", "submit", "tune", "logs", "stop", "fetch"]
     assert [verb for verb in verbs if verb != "lock"] == [*here, *there]
     assert ("lock" in verbs) == (language == "python")

@@ -18,6 +18,7 @@ COMMANDS = {
     "make check": "test_the_verbs",
     "make contract": "test_the_right_image_passes_all",
     "make runs": "test_the_list_has_what_differed_and_curves",
+    "make doctor": "test_a_good_machine_is_told_so_and_nothing_is_changed",
     "make clean": "test_the_verbs",
     "make": "test_make_lists_the_verbs",
     "make build": "test_a_company_gives_its_own_base",

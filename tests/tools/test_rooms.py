@@ -19,6 +19,7 @@ FLOORS = """
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
     cloud.request cloud.logs cloud.account cloud.names cloud.prices cloud.ranges
     cloud.aws cloud.api_model
+    doctor
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials
@@ -129,7 +130,7 @@ def test_nothing_asks_for_a_newer_python_than_is_promised(bake):
 
 
 def test_there_are_verbs_and_a_word_that_is_none_is_a_usage_error(bake):
-    assert len(VERBS) == 17
+    assert len(VERBS) == 18
     done = subprocess.run(
         [oldest_python(), "tools", "trian"],
         cwd=bake("r"),

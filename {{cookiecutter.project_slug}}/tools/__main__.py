@@ -24,6 +24,7 @@ HERE = {
     "contract": ("contract.run", "contract", "test the image against what SageMaker asks of it"),
     "lock": ("local.build", "lock", "write requirements.txt from requirements.in"),
     "runs": ("local.runs", "runs", "list the local runs, and make the page that compares them"),
+    "doctor": ("doctor", "doctor", "say whether this machine can do all this, and what to mend"),
     "clean": ("local.build", "clean", "remove the local runs and the local images"),
 }
 THERE = {

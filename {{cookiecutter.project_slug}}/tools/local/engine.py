@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -19,6 +20,9 @@ from repository import REPOSITORY
 from terminal import UserError
 
 ENGINES = ("docker", "podman", "finch")
+# Apps of SageMaker Studio in which containers may run, in the one network that it allows.
+STUDIO_APPS = ("JupyterLab", "CodeEditor", "KernelGateway")
+STUDIO_NETWORK = "sagemaker"
 
 
 def find_engine(otherwise: str = "") -> str:
@@ -31,6 +35,15 @@ def find_engine(otherwise: str = "") -> str:
         raise UserError(f'CONTAINER_ENGINE is "{chosen}", and there is no such command.')
     install = "There is no container engine: install docker, podman or finch"
     raise UserError(f"{install}, {otherwise}." if otherwise else f"{install}.")
+
+
+def in_studio() -> bool:
+    """Return whether this is SageMaker Studio, by its variable or its file."""
+    app = os.environ.get("SAGEMAKER_APP_TYPE")
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        file = Path("/opt/ml/metadata/resource-metadata.json")
+        app = app or json.loads(file.read_text(encoding="utf-8")).get("AppType")
+    return app in STUDIO_APPS
 
 
 def call(*command: str) -> subprocess.CompletedProcess:
