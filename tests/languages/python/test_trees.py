@@ -384,8 +384,8 @@ FILES = {
         "version https://git-lfs.github.com/spec/v1\n",
         "FILE is a pointer of Git LFS, not the file: run git lfs pull.",
     ),
-    "nothing": ("", 'No file of channel "training" has a header.'),
-    "blank lines": ("\n\n", 'No file of channel "training" has a header.'),
+    "nothing": ("", "FILE has no header."),
+    "blank lines": ("\n\n", "FILE has no header."),
     "gzip that ends early": (GZIP[:40], "FILE is damaged: it can't be unpacked."),
     "Parquet that ends early": (
         b"PAR1\0\x15\0",
@@ -526,3 +526,8 @@ def test_a_data_file_is_named_as_people_know_it(root):
     path.write_text("is_male,a\n0,x\n")
     with pytest.raises(TrainingFailure, match=r"^data/training/sub/a\.csv, line 2, column"):
         train({"training": [path]})
+
+
+def test_the_columns_of_parquet_may_have_numbers_for_names(parquet):
+    table = {"0": [0, 1, 0], "1": [1, 2, 3]}
+    assert train({"training": [parquet(table)]}, 1, target="0").metadata()["features"] == ["1"]

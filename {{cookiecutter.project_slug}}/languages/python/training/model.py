@@ -55,8 +55,9 @@ class Model(Algorithm):
         for what can't be read.
         """
         used = [name for name in ("training", "validation") if name in channels]
+        first = {name: next(map(name_of, channels[name]), f'Channel "{name}"') for name in used}
         headers = {name: read_headers(channels[name]) for name in used}
-        columns, place = self._columns(headers["training"])
+        columns, place = self._columns(headers["training"], first["training"])
         self._features = [name for name in columns if name != self._target]
         self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
         self._rows = {}
@@ -67,8 +68,7 @@ class Model(Algorithm):
             log(f"Read {len(targets)} rows of {channel}.")
             self._rows[channel] = sum(cluster.collect(len(targets)).values())
             if self._rows[channel] == 0:
-                named = next(map(name_of, channels[channel]), f'Channel "{channel}"')
-                raise TrainingFailure(f"{named} has a header but no rows.")
+                raise TrainingFailure(f"{first[channel]} has a header but no rows.")
             # A byte for each number, which is all that training needs.
             training = self._matrices.get("training")
             matrix = xgboost.QuantileDMatrix(features, targets, ref=training)
@@ -76,12 +76,12 @@ class Model(Algorithm):
             self._matrices[channel] = matrix
         self._booster = self._new_booster()
 
-    def _columns(self, headers: dict[Path, list[str]]) -> tuple[list[str], str]:
+    def _columns(self, headers: dict[Path, list[str]], first: str) -> tuple[list[str], str]:
         """Return the columns that all files must have, and the file that they were found in."""
         own = next(((header, name_of(file)) for file, header in headers.items()), None)
-        found = {host: first for host, first in cluster.collect(own).items() if first}
+        found = {host: header for host, header in cluster.collect(own).items() if header}
         if not found:
-            raise TrainingFailure('No file of channel "training" has a header.')
+            raise TrainingFailure(f"{first} has no header.")
         host, (columns, place) = next(iter(found.items()))
         return columns, place if found[host] == own else f"{place} of {host}"
 

@@ -112,7 +112,8 @@ def _read_header(path: Path) -> list[str]:
     is_parquet = _is_parquet(path)
     header = list(_parquet_schema(path)) if is_parquet else next(_csv_rows(path), ("", []))[1]
     place = name_of(path) if is_parquet else f"{name_of(path)}, line 1"
-    if any(header) and all(NUMBER.fullmatch(name) or not name for name in header):
+    numbers = any(header) and all(NUMBER.fullmatch(name) or not name for name in header)
+    if numbers and not is_parquet:
         raise TrainingFailure(
             f"{place} holds numbers: write a header line with the names of the columns."
         )
