@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 
+import pytest
 from conftest import fill, write_checkpoint, write_config
 
 import train
@@ -151,3 +152,25 @@ def test_several_hosts_are_refused_for_a_model_that_can_not_c97(root, toy, capsy
     write_config(root, "resourceconfig.json", {"current_host": "b", "hosts": ["b", "a"]})
     assert train.main(["train"]) == 1
     assert capsys.readouterr().err.startswith("This program trains on one host and the job has 2 ")
+
+
+def test_a_stop_before_the_data_are_read_ends_at_once_c5(root, toy, monkeypatch):
+    def begin(self, hyperparameters):
+        terminate_and_wait(monkeypatch)
+
+    toy.__init__ = begin
+    toy.read = lambda self, channels: pytest.fail("it read on")
+    assert train.main(["train"]) == 1
+    assert (root / "output/failure").read_text().startswith("Stopped by SIGTERM before the first")
+
+
+def test_a_stop_before_the_data_are_read_saves_what_a_checkpoint_has_c5(root, toy, monkeypatch):
+    def begin(self, hyperparameters):
+        self.hyperparameters = hyperparameters
+        terminate_and_wait(monkeypatch)
+
+    toy.__init__ = begin
+    write_checkpoint(root, 2, "2")
+    assert train.main(["train"]) == 0
+    assert (root / "model/count.txt").read_text() == "2"
+    assert json.loads((root / "model/metadata.json").read_text())["stopped"] is True

@@ -52,8 +52,10 @@ def train(arguments: list[str], stop: StopRequest) -> None:
 
         model = Model(hyperparameters)
         model.stop_requested = stop.ask
-        model.read(channels)
         checkpoints = Checkpoints(hyperparameters)
+        if cluster.on_any_host(stop.received) and not checkpoints.found():
+            raise stopped_too_early()
+        model.read(channels)
         model.steps = checkpoints.resume(model.load_checkpoint)
         if model.finished():
             checkpoints.refuse_change()

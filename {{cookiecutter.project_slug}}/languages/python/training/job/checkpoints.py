@@ -42,7 +42,7 @@ class Checkpoints:
 
         Returns after how many steps it was made; without any that can be read, 0.
         """
-        found = self._found() if self._kept else []
+        found = self.found()
         for path in reversed(found):
             try:
                 with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
@@ -111,13 +111,14 @@ class Checkpoints:
             aside.unlink(missing_ok=True)
         self._newest = step
         # Later ones are broken: this run resumed from one before them.
-        for old in [each for each in self._found() if each <= path][:-KEPT]:
+        for old in [each for each in self.found() if each <= path][:-KEPT]:
             if not old.with_name(old.name + ".sagemaker-uploading").exists():
                 old.unlink()
         now = time.monotonic()
         self._due_at = now + max(1.0, 10 * (now - start))
 
-    def _found(self) -> list[Path]:
+    def found(self) -> list[Path]:
+        """Return the files of the checkpoints, the newest last."""
+        files = self._folder.iterdir() if self._kept else ()
         # Exact names, so that the uploader's marker files are never taken for checkpoints.
-        files = self._folder.iterdir()
         return sorted(path for path in files if re.fullmatch(r"checkpoint-\d{8}", path.name))
