@@ -40,7 +40,8 @@ class Contents(Environments):
     def locate(self, name: str) -> bool | None:
         """Whether a program is there: True, False, or None where that can't be known."""
         if "/" in name:
-            return self.there(self.path(name))
+            there = self.there(self.path(name))
+            return there if there or self.base.known else None
         found = [self.there(f"{folder}/{name}") for folder in self.folders]
         provided = self.base.programs.get(name)
         if provided is not None and (provided == "" or provided in self.folders):

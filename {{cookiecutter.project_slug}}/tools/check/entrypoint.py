@@ -23,6 +23,10 @@ def entrypoint_missing(repository: Repository) -> Found:
     Name the program in the final stage: ENTRYPOINT ["python", "train.py"]. A stage other than
     the last does not count, unless the last is made FROM it."""
     image = repository.image
+    if any(each.refuses for each in starts(repository)):
+        what = 'the script behind ENTRYPOINT ends without a program where its argument is "train"'
+        line = line_of_entry(repository)
+        yield repository.dockerfile, line, f"{what}: let that word start the program, by exec"
     if (
         not image
         or not any(is_train(each) for each in starts(repository))
@@ -141,7 +145,7 @@ def launcher_unknown(repository: Repository) -> Found:
     `docker run --rm --entrypoint cat IMAGE SCRIPT` shows whether it ends in exec; with the
     container running, `docker exec CONTAINER ps -p 1 -o args` shows what process 1 is."""
     for each in starts(repository):
-        if each.stops and not each.unsure and not each.words:
+        if each.stops and not each.refuses and not each.unsure and not each.words:
             what = "the check sees no program that the script behind ENTRYPOINT runs"
             yield (
                 repository.dockerfile,

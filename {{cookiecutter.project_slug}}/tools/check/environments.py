@@ -38,11 +38,11 @@ class Environments(Runs):
         found = {"/opt/conda"} if self.base.path == CONDA else set()
         for _, words in self.commands:
             line = " ".join(words)
-            if re.search(
-                r"(Mini|Mambaforge|Ana|miniforge|mini)\w*[\w.-]*\.sh|conda\.sh .*-b", line
-            ):
-                prefix = re.search(r"-p[= ]?(\S+)", line)
-                found.add(self.path(prefix[1]) if prefix else "")
+            # The installer runs in batch mode: bash Miniforge3.sh -b -p /opt/conda
+            if re.match(r"(\S*/)?(ba)?sh |\S+\.sh ", line) and re.search(r" -\w*b", line):
+                prefix = re.search(r" -\w*p[= ]?(\S+)", line)
+                if prefix or re.search(r"conda|forge", line, re.IGNORECASE):
+                    found.add(self.path(prefix[1]) if prefix else "")
         if re.search(
             r"\b(micro)?mamba (install|create|env)|\bconda (install|create|env)", self.text
         ):

@@ -8,7 +8,6 @@ import re
 from check.bases import base_of
 from check.build import own_instructions, settings
 from check.dockerfile import expand
-from check.process import starts
 from check.repository import Repository
 from check.rules import WARNING, Found, rule
 from check.stages import absolute, is_within
@@ -37,11 +36,11 @@ def data_path(repository: Repository) -> Found:
         if re.search(r"/opt/ml/input|^s3://", value) or named:
             what = f"{each.name} {name} bakes the place of data into the image"
             yield repository.dockerfile, each.line, f"{what}: {instead}", *lower
-    for word in dict.fromkeys(word for each in starts(repository) for word in each.words):
+    entry = repository.image.entrypoint if repository.image else None
+    for word in (entry.json or ()) if entry else ():
         if re.search(r"/opt/ml/input/data|s3://", word):
             what = f'ENTRYPOINT hands over the path "{word}" on every job'
-            line = (repository.image.entrypoint or repository.image.start).line
-            yield repository.dockerfile, line, f"{what}: {instead}", *lower
+            yield repository.dockerfile, entry.line, f"{what}: {instead}", *lower
 
 
 @rule("error", "C24", "C25")
@@ -130,6 +129,7 @@ def base_tag(repository: Repository) -> Found:
             continue
         lower = []
         if "$" in image or not image:
+            lower = [] if repository.is_own else [WARNING]
             what = f'the image "{image}" has a variable without a value: give its ARG a default'
         elif digest:
             what = f"{image} has a digest that is none: write @sha256: and 64 digits"

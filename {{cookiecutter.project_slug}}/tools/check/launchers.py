@@ -136,6 +136,7 @@ class Start:
     active: str = ""  # the environment that is activated for it; "?" one that can't be told
     folder: str = ""  # the folder it is started in, "" for WORKDIR, "?" for an unknown one
     stops: bool = False  # no program: the script ends
+    refuses: bool = False  # and does so with an exit code that is not 0
 
     @property
     def launcher(self) -> str:

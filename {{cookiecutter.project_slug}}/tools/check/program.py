@@ -64,7 +64,7 @@ def other(repository: Repository, start: Start) -> str:
         if each is not language and foreign:
             return f'ENTRYPOINT runs "{shown}", and this is a repository in {language.name}'
     bare = found.launcher == "R" and not found.script and not found.inline
-    if found.batch or bare or (found.known and found.script == "train" and len(words) < 4):
+    if found.batch or bare or (found.known and found.script == "train" and words[1:] == ["train"]):
         path = repository.contents.path("train", start.folder)
         if found.batch or bare or not repository.contents.there(path):
             return f'ENTRYPOINT runs "{shown}" without a program, which then takes "train" for one'
@@ -73,7 +73,7 @@ def other(repository: Repository, start: Start) -> str:
         return f'ENTRYPOINT runs "{shown}", which is not {named}'
     if found.known or found.script or "/" in words[0] or found.launcher in SHELLS:
         return ""
-    if repository.contents.has_command(words[0]) is False:
+    if not start.active and repository.contents.has_command(words[0]) is False:
         return f'ENTRYPOINT runs "{shown}", which is not {named}'
     return ""
 
@@ -200,7 +200,8 @@ def places_of(found: Program, contents: Contents, start: Start) -> list[str]:
             for end in (".py", "/__main__.py")
         ]
     if not found.is_class:
-        return [path(script)]
+        # A folder with a __main__.py is a program too.
+        return [path(script), path(f"{script}/__main__.py")]
     options = ("-cp", "-classpath", "--class-path")
     at = [number + 1 for number, each in enumerate(start.words[:-1]) if each in options]
     classes = start.words[at[0]] if at else image.variables.get("CLASSPATH", ".")

@@ -136,7 +136,9 @@ class Runs:
             r"|tar [^\n]*-?x|rig add"
             r"|xargs|jlink|R CMD INSTALL|rocker_scripts|update-alternatives|debootstrap"
         )
-        if re.search(pattern, self.text):
+        # A conda lies where its installer was told to.
+        text = re.sub(r"\b(ba)?sh \S+\.sh (-[bfu]+ )*-\w*p[ =]?\S+", "", self.text)
+        if re.search(pattern, text):
             return True
         own = [words[0] for _, words in self.commands if words[0].startswith(("./", "/"))]
         return any(not is_within(each, "/usr") and "bin/" not in each for each in own)

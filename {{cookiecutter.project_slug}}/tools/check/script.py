@@ -259,7 +259,9 @@ class Walker:
                 last = tuple(replace(each, waits=shell.start.waits) for each in last)
             return [replace(shell, last=last)]
         if name in ("exit", "return"):
-            ended = tuple(shell.last) or (replace(shell.start, stops=True),)
+            refuses = name == "exit" and words[1:2] != ["0"] and len(words) > 1
+            stopped = replace(shell.start, stops=True, refuses=refuses)
+            ended = tuple(shell.last) or (stopped,)
             return [replace(shell, ended=ended) if name == "exit" else replace(shell, ended=None)]
         if name == "eval":
             try:

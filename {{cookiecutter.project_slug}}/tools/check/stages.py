@@ -174,12 +174,22 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
         stage.folders.add(posixpath.dirname(path))
 
 
+BUILT = {"target", "build", "dist", "out", "bin", "lib", "bazel-bin"}
+
+
 def copy_context(
     stage: Stage, source: str, target: str, into: bool, context: Mapping[str, str]
 ) -> None:
     """Lay files of the repository into the image."""
     source = posixpath.normpath("/" + source).lstrip("/")
     depth = len(source.split("/")) if source else 0
+    if source.partition("/")[0] in BUILT and not any(
+        matches(source, "/".join(seen.split("/")[:depth])) for seen in context
+    ):
+        # What a build on the host leaves is not in the repository.
+        stage.unknown.add(target)
+        if "." in posixpath.basename(source) and "*" not in source:
+            stage.files[posixpath.join(target, posixpath.basename(source)) if into else target] = ""
     for seen, name in context.items():
         parts = seen.split("/")
         if source and not matches(source, "/".join(parts[:depth])):
