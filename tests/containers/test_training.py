@@ -271,8 +271,8 @@ def test_a_mistake_is_one_sentence_exit_1_and_no_model_c56_c58(job, breaks, sent
     breaks(job)
     done = job.run("train")
     assert done.returncode == 1
-    # Not every language names the file as its user knows it.
-    assert done.stderr.removeprefix("/opt/ml/input/").startswith(sentence)
+    # Not every language names a data file as its user knows it yet.
+    assert done.stderr.startswith((sentence, f"/opt/ml/input/{sentence}"))
     assert done.stderr.count("\n") == 1, "a mistake of the user must not show a stack trace"
     assert job.failure_file.read_text(encoding="utf-8") == done.stderr
     assert len(done.stderr) <= 1024
@@ -289,12 +289,15 @@ def test_a_full_disk_is_a_failure_that_leaves_no_model_c59_c72(job, size):
     assert job.failure_file.read_text(encoding="utf-8") == done.stderr
 
 
-def test_a_full_disk_for_checkpoints_is_a_failure_c64(job):
+def test_a_full_disk_for_checkpoints_is_said_and_costs_no_finished_model_c64(job):
     mount = ("--mount", "type=tmpfs,target=/opt/ml/checkpoints,tmpfs-size=4k")
     done = job.run("train", options=mount)
-    if done.returncode == 0:
-        pytest.fail(f"a checkpoint that could not be written went unnoticed:\n{done.stdout[-800:]}")
-    assert done.stderr.startswith("No space is left on the disk (/opt/ml/checkpoints")
+    full = "No space is left on the disk (/opt/ml/checkpoints"
+    if done.returncode == 0:  # where only the last one did not fit
+        assert f"WARNING: the last checkpoint can't be had ({full}" in done.stdout
+        assert job.model_bytes()
+    else:
+        assert done.stderr.startswith(full)
 
 
 def test_a_read_only_model_folder_is_a_failure_c56(job):

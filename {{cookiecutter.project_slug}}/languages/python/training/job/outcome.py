@@ -75,12 +75,13 @@ def attempt(what: str, call: Callable[[], Any]) -> Any:
     except Exception as error:
         if what not in _missed:
             _missed.add(what)
+            sentence, is_known = explain(error)
             them = "it" if what.startswith("last") else "them"
             log(
-                f"WARNING: the {what} can't be had ({explain(error)[0]}): "
-                f"the model is saved without {them}."
+                f"WARNING: the {what} can't be had ({sentence}): the model is saved without {them}."
             )
-            traceback.print_exc()
+            if not is_known:
+                traceback.print_exc()
         return None
 
 
