@@ -87,7 +87,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
             "metrics": metrics or attempt("metrics", measure),
             "steps": model.steps,
             "stopped": stop.told or not model.finished(),
-            **(attempt("metadata", model.metadata) or {}),
+            **(attempt("metadata", lambda: dict(model.metadata())) or {}),
         }
         if hosts.leads:
             save_model(model.save, model.load, metadata)
