@@ -91,7 +91,6 @@ FILES = {
         tools/contract/pytest.ini
         tools/contract/requirements.txt
         tools/contract/run.py
-        tools/contract/settings.py
         tools/contract/start.py
         tools/contract/trials.py
         tools/faults.py
@@ -112,6 +111,7 @@ FILES = {
         tools/local/runs.py
         tools/repository.py
         tools/ruff.toml
+        tools/settings.py
         tools/terminal.py
         training-job.json
         tuning-job.json

@@ -41,6 +41,7 @@ def test_a_job_completes_on_the_machine_itself(train):
     assert done.returncode == 0, done.stdout
     assert "Status: Completed\n" in done.stdout
     assert "validation:accuracy = 0.9" in done.stdout
+    assert "the Dockerfile is not used" in done.stdout
 
 
 def test_a_stop_saves_the_model_on_the_machine_itself_c5(train):

@@ -355,6 +355,112 @@ def test_an_interrupted_job_starts_again_with_its_checkpoints_alone(laptop):  # 
     assert [span["exit_code"] for span in report["hosts"]["algo-1"]] == [137, 0]
 
 
+# ---- What a run may take ---------------------------------------------------------------------
+
+
+def test_limits_reach_the_engine_in_its_own_form(laptop, tmp_path):
+    flags = ["--gpus", "all", "--memory", "2G", "--shm-size", "512m", "--cpus", "1.5"]
+    laptop.train(*flags)
+    call = laptop.run_call
+    place = call.index("--gpus")
+    assert call[place : place + 8] == [*flags[:2], "--memory", "2g", *flags[4:]]
+    podman = tmp_path / "podman"
+    shutil.copy(laptop.engine, podman)
+    for value, devices in {"2": "01", "device=3,4": "34", "all": ["all"]}.items():
+        printed = laptop.train("--print", "--gpus", value, CONTAINER_ENGINE=str(podman)).stdout
+        found = re.findall(r"--device nvidia.com/gpu=(\S+)", printed)
+        assert found == list(devices) and "--gpus" not in printed
+
+
+def test_several_hosts_have_one_cpu_each_unless_told_otherwise(laptop):  # C39
+    laptop.train("--hosts", "2", "--cpus", "2")
+    assert [value_of(call, "--cpus") for call in laptop.calls_of("run")] == ["2", "2"]
+    assert all(call.count("--cpus") == 1 for call in laptop.calls_of("run"))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        *(["--gpus", "many"], ["--gpus", "0"], ["--memory", "2"], ["--memory", "lots"]),
+        *(["--shm-size", "1 g"], ["--cpus", "0"], ["--cpus", "-1"], ["--grace", "-1"]),
+        *(["--no-container", "--gpus", "1"], ["--no-container", "--shm-size", "1g"]),
+    ],
+    ids=" ".join,
+)
+def test_a_limit_that_means_nothing_is_a_usage_error(laptop, flags):
+    done = laptop.train(*flags)
+    assert done.returncode == 2
+    assert f"error: {'--' if '--no-container' in flags else 'argument --'}" in done.stderr
+    assert laptop.calls == [] and not (laptop.repository / "runs").exists()
+
+
+NO_GPU = {
+    "docker": "docker: Error response from daemon: could not select device driver "
+    '"" with capabilities: [[gpu]].',
+    "docker 28": "docker: Error response from daemon: failed to discover GPU vendor from CDI: "
+    "no known GPU vendor found",
+    "podman": "Error: setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=all",
+    "old podman": "Error: stat nvidia.com/gpu=all: no such file or directory",
+}
+
+
+@pytest.mark.parametrize("said", NO_GPU.values(), ids=NO_GPU)
+def test_without_a_gpu_there_is_a_sentence(laptop, said):
+    done = laptop.train("--gpus", "all", RUN=f"echo '{said}' >&2; exit 125")
+    assert done.returncode == 1
+    assert "FailureReason: ClientError: there is no GPU that the engine can use" in done.stdout
+
+
+def test_another_grace_is_said_aloud_and_counts(laptop):  # C5
+    until_stopped = 'until grep -q "^stop$" "$CALLS"; do sleep 0.05; done; exit 137'
+    done = laptop.train("--stop-after", "0.2", "--grace", "10", RUN=until_stopped)
+    assert "A stop gives the program 10 s, by --grace; SageMaker gives 120 s.\n" in done.stdout
+    assert "Stopping: SIGTERM is sent, and SIGKILL 10 s later (C5).\n" in done.stdout
+    assert "The program took more than 10 s after SIGTERM" in done.stdout
+    (stop,) = laptop.calls_of("stop")
+    assert stop[:3] == ["stop", "-t", "10"]
+    assert "--grace" not in laptop.train("--print").stdout
+
+
+def test_long_takes_the_long_settings_and_what_is_given_counts_more(laptop):
+    settings = laptop.repository / "contract.ini"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("rounds = 100000", "rounds = 9000\nmax_depth = 9"))
+    laptop.train("--long", "--hyperparameter", "max_depth=2")
+    told = laptop.report["hyperparameters"]
+    assert (told["rounds"], told["max_depth"], told["learning_rate"]) == ("9000", "2", "0.1")
+    settings.unlink()
+    done = laptop.train("--long")
+    assert done.returncode == 1 and done.stderr.startswith("contract.ini can't be read")
+
+
+# ---- In SageMaker Studio ---------------------------------------------------------------------
+
+STUDIO = {"SAGEMAKER_APP_TYPE": "JupyterLab"}
+
+
+def test_in_studio_a_job_joins_the_only_network(laptop):
+    laptop.train(**STUDIO)
+    assert value_of(laptop.run_call, "--network") == "sagemaker"
+    assert " --network sagemaker " in laptop.train("--print", **STUDIO).stdout
+    done = subprocess.run(
+        [oldest_python(), "-B", "tools", "build", "--print"],
+        cwd=laptop.repository,
+        env=laptop.environment | STUDIO,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert " --network sagemaker " in done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--hosts=2", "--no-network"])
+def test_what_studio_does_not_allow_is_a_sentence(laptop, flag):
+    done = laptop.train(flag, **STUDIO)
+    assert done.returncode == 1
+    assert "Studio" in done.stderr and flag.partition("=")[0] in done.stderr
+    assert done.stderr.count("\n") == 1 and not laptop.calls_of("run")
+
+
 # ---- What a run leaves -----------------------------------------------------------------------
 
 METRICS = """
@@ -447,8 +553,8 @@ def test_a_run_that_is_killed_midway_has_left_its_report(laptop):
 
 
 def test_a_run_goes_on_where_its_report_cannot_be_written(laptop):
-    done = laptop.train(RUN='rm -r "${model%model}"; for i in 1 2 3; do echo line $i; done; exit 1')
-    assert "line 3\n" in done.stdout and "Status: Failed" in done.stdout
+    done = laptop.train(RUN='mkdir "${model%model}log.txt"; for i in 1 2 3; do echo line $i; done')
+    assert "line 3\n" in done.stdout and "Status: Completed" in done.stdout
     assert done.stderr.count("The report of this run can't be written") == 1
 
 

@@ -23,13 +23,12 @@ FLOORS = """
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials
-    contract.settings
     local.run local.build
     local.report local.runs
     local.runners local.record local.page local.host_program
     local.engine local.environment
     check
-    job
+    job settings
     image
     repository
     faults terminal
@@ -41,7 +40,7 @@ NEIGHBOURS = {
     "local": set(),
     "check": set(),
 }
-GROUND = {"faults", "job", "image", "repository", "terminal"}
+GROUND = {"faults", "job", "settings", "image", "repository", "terminal"}
 VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
 
 

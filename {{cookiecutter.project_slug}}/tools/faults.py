@@ -68,6 +68,11 @@ FAULTS = (
 # Why a container did not start. The program that could not be started names itself.
 START_FAULTS = (
     (
+        r"select device driver|GPU vendor|nvidia\.com/gpu|nvidia-container-cli",
+        "there is no GPU that the engine can use: install NVIDIA's driver and container toolkit, "
+        "or leave out --gpus",
+    ),
+    (
         r'exec: "train": executable file not found|executable file `train` not found',
         'the image has no ENTRYPOINT and no program "train" on its PATH: give the Dockerfile an '
         "exec-form ENTRYPOINT that names the training program",

@@ -58,6 +58,7 @@ class Job:
     name: str
     folder: Path
     size: int = 1  # the number of hosts
+    grace: float = GRACE  # how long a stop waits, in seconds
     stopped: str = ""  # why the run was stopped on purpose
     # Is told that a host began, ended or wrote a line, and what is done to the run (local/record).
     tell: Callable[..., None] = lambda what, host=None, text="": None
@@ -130,7 +131,7 @@ def not_imitated(request: dict) -> list[str]:
     return sorted(asked)
 
 
-def new_job(request: dict, size: int = 1) -> Job:
+def new_job(request: dict, size: int = 1, grace: float = GRACE) -> Job:
     """Return a job with a name that no other run has, its trees made under runs/."""
     while True:
         name = job_name(request)
@@ -140,7 +141,7 @@ def new_job(request: dict, size: int = 1) -> Job:
             time.sleep(0.1)
             continue
         break
-    job = Job(request, name, RUNS / name, size)
+    job = Job(request, name, RUNS / name, size, grace)
     try:
         write_tree(job)
     except BaseException:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.settings import VARIABLE, read_settings, settings_file
 from local.environment import python_with
 from repository import REPOSITORY, RUNS
+from settings import VARIABLE, read_settings, settings_file
 from terminal import UserError, parser_of
 
 FOLDER = Path(__file__).resolve().parent

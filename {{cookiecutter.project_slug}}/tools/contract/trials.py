@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from contract.settings import read_settings, settings_file
 from job import Host, Job, data_folder, input_data_config, job_name, read_request, write_tree
 from local.engine import bind, find_engine
 from local.report import failure_reason
 from local.runners import Container
 from repository import REPOSITORY, relative
+from settings import read_settings, settings_file
 
 # What is made here must look as the service makes it: folders 0755, files 0644 (C26).
 os.umask(0o022)
@@ -62,7 +62,7 @@ class Trial:
         request = json.loads(json.dumps(REQUEST))
         request["HyperParameters"] = hyperparameters("short")
         request.setdefault("Environment", {}).update(SETTINGS["environment"])
-        self.job = Job(request, job_name(request), folder / "job", size)
+        self.job = Job(request, job_name(request), folder / "job", size, GRACE)
         self.image = image
         self.mounts: dict[str, list[str]] = {}
         self.runs: list[Run] = []
@@ -104,7 +104,6 @@ class Trial:
             find_engine(),
             self.image,
             network,
-            grace=GRACE,
             instead=self.mounts,
         )
 

@@ -126,7 +126,8 @@ def stage_command(
 def build_start(engine: str, platform: str, arguments: Sequence[str]) -> list[str]:
     """Return the words with which each build begins."""
     command = [engine, "build", "--platform", platform, "--build-arg", f"PLATFORM={platform}"]
-    return [*command, *arguments]
+    network = ["--network", STUDIO_NETWORK] if in_studio() else []
+    return [*command, *network, *arguments]
 
 
 def build_options() -> dict:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from terminal import say
+
 
 def python_with(requirements: Path, folder: Path, *flags: str) -> tuple[Path | None, str]:
     """Return the Python of an environment in this folder, made anew when the file has changed.
@@ -18,6 +20,7 @@ def python_with(requirements: Path, folder: Path, *flags: str) -> tuple[Path | N
     installed = folder / "installed-requirements.txt"
     if installed.exists() and installed.read_bytes() == requirements.read_bytes():
         return python, ""
+    say(f"Installing what {requirements.name} names into {folder.name}; that may take a minute.")
     wanted = [*flags, "--requirement", str(requirements)]
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     ways = [[[sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, *wanted]]]

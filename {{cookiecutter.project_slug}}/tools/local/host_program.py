@@ -24,6 +24,7 @@ def host_program() -> tuple[list[str], Path]:
     for tool, advice in (("java", "a JDK of release 17 or newer"), ("mvn", "Maven 3.8 or newer")):
         if not shutil.which(tool):
             raise UserError(f"There is no {tool} on this machine: install {advice}.")
+    say("Building the program with Maven; the first time it fetches the libraries.")
     build = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "-DskipTests", "package"]
     if subprocess.run(build, cwd=REPOSITORY).returncode != 0:
         raise UserError("Maven could not build the program: see its lines above.")
@@ -37,7 +38,6 @@ def python_environment() -> Path:
             f"Training on this machine needs Python 3.11 or newer, and this is "
             f"{sys.version_info[0]}.{sys.version_info[1]}: install one, or a container engine."
         )
-    say("The packages of requirements.txt go into .venv, unless they are there.")
     requirements = REPOSITORY / "requirements.txt"
     flags = ["--no-deps", "--require-hashes"]
     python, said = python_with(requirements, REPOSITORY / ".venv", *flags)

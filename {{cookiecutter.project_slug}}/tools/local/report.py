@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from faults import START_FAULTS, explain
-from job import GRACE, Host, Job
+from job import Host, Job
 from local.record import Record
 from repository import relative
 from terminal import say
@@ -27,7 +27,7 @@ def report(job: Job, record: Record) -> bool:
     if job.stopped:
         say(f"Status: Stopped ({job.stopped}), exit code {code}")
         if not job.stopped.startswith("killed") and any(host.code == 137 for host in failed):
-            say(f"The program did not end within {GRACE} s of SIGTERM and was killed (C5, C6).")
+            say(f"The program took more than {job.grace:g} s after SIGTERM and was killed (C5).")
     else:
         say(f"Status: {status}")
     if status == "Failed":

@@ -7,9 +7,10 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from image import local_image
-from job import Job, empty_outputs, host_names, new_job, not_imitated, read_request
+from job import GRACE, Job, empty_outputs, host_names, new_job, not_imitated, read_request
 from local.engine import find_engine, require_image
 from local.host_program import host_program
 from local.record import Record
@@ -21,11 +22,13 @@ from local.runners import (
     kill,
     network_command,
     network_of,
+    own_network,
     require_names,
     stop,
 )
 from local.runs import write_pages
 from repository import REPOSITORY, relative
+from settings import read_settings, settings_file
 from terminal import (
     UserError,
     at_interrupts,
@@ -36,6 +39,7 @@ from terminal import (
     uninterrupted,
 )
 
+LIMITS = ("gpus", "memory", "shm_size", "cpus")
 TRAIN = """
 Run the training job of training-job.json as SageMaker would.
 
@@ -51,14 +55,18 @@ Open a shell in the image, with /opt/ml as a job has it.
 def train(arguments: Sequence[str]) -> int:
     """Build the trees, start the program, follow it, report."""
     options = read_options(arguments)
+    if options.grace != GRACE:
+        say(f"A stop gives the program {options.grace:g} s, by --grace; SageMaker gives {GRACE} s.")
     typed = shlex.join(["python3", "tools", "train", *arguments])
     request = read_request(REPOSITORY / "training-job.json")
-    request.setdefault("HyperParameters", {}).update(options.hyperparameter)
+    long = read_settings(settings_file())["long"] if options.long else {}
+    request.setdefault("HyperParameters", {}).update({**long, **dict(options.hyperparameter)})
     if not_imitated(request):
         note(f"Not imitated here, so not tried: {', '.join(not_imitated(request))}.")
     if options.no_container:
+        say("On this machine itself: the Dockerfile is not used, and nothing in it is tested.")
         command, directory = host_program()
-        job = new_job(request)
+        job = new_job(request, grace=options.grace)
         record = Record(job, typed, "")
         return run_job(job, [HostProcess(job, command, directory)], options, record)
     image = options.image or local_image(request)
@@ -73,9 +81,12 @@ def train(arguments: Sequence[str]) -> int:
     if options.hosts == 1 and asked != 1:
         # A laptop is no cluster: it takes the hosts that it is told to.
         say(f"InstanceCount is {asked}, and this run has one host: --hosts {asked} starts as many.")
-    job = new_job(request, options.hosts)
+    job = new_job(request, options.hosts, options.grace)
+    limits = limits_of(options, engine)
     with network_of(job, engine, options.no_network) as network:
-        containers = [Container(job, host, engine, image, network) for host in job.hosts]
+        containers = [
+            Container(job, host, engine, image, network, limits=limits) for host in job.hosts
+        ]
         return run_job(job, containers, options, Record(job, typed, image))
 
 
@@ -90,20 +101,21 @@ def shell(arguments: Sequence[str]) -> int:
     engine = find_engine()
     require_image(engine, image)
     job = new_job(request)
-    network = "none" if options.no_network else ""
+    network = own_network(options.no_network)
     return Container(job, job.hosts[0], engine, image, network).shell()
 
 
 def print_commands(job: Job, engine: str, image: str, options: argparse.Namespace) -> None:
     """Print the engine's commands, one a line, as one can run them; their folders are there."""
-    network, behind = "none" if options.no_network else "", ""
+    network, behind = own_network(options.no_network), ""
+    limits = limits_of(options, engine)
     if job.size > 1:
         command = network_command(job, engine, options.no_network)
         say(shlex.join(command))
         # All hosts at once: they wait for each other.
         network, behind = command[-1], " &"
     for host in job.hosts:
-        container = Container(job, host, engine, image, network)
+        container = Container(job, host, engine, image, network, limits=limits)
         say(shlex.join(container.run_command("train", options=["--rm"])) + behind)
     if job.size > 1:
         say("wait")
@@ -230,6 +242,18 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="N",
         help="run on N hosts, algo-1 to algo-N, each a container (default: 1)",
     )
+    add("--long", action="store_true", help="take the hyperparameters [long] of contract.ini")
+    add(
+        "--grace",
+        type=seconds,
+        default=GRACE,
+        metavar="S",
+        help=f"how long a stop waits for the program (default: {GRACE}, as SageMaker does)",
+    )
+    add("--gpus", type=gpus, metavar="N", help="give the container N GPUs, all, or device=0,1")
+    add("--memory", type=size, metavar="SIZE", help="limit each container's memory, as 2g")
+    add("--shm-size", type=size, metavar="SIZE", help="the size of /dev/shm, as 512m")
+    add("--cpus", type=number, metavar="N", help="limit each container's CPUs, as 1.5")
     ends = parser.add_mutually_exclusive_group().add_argument
     ends("--stop-after", type=seconds, metavar="S", help="stop the job after S seconds")
     ends(
@@ -252,6 +276,10 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.hosts > 1 and options.no_container:
         parser.error("--hosts is for a run in containers: leave out --no-container")
+    given = [name for name in LIMITS if getattr(options, name) is not None]
+    if given and options.no_container:
+        flag = given[0].replace("_", "-")
+        parser.error(f"--{flag} is for a run in containers: leave out --no-container")
     if options.kill_host and options.kill_host[0] not in host_names(options.hosts):
         known = ", ".join(host_names(options.hosts))
         parser.error(f'--kill-host: there is no host "{options.kill_host[0]}", only {known}')
@@ -271,6 +299,44 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="set a hyperparameter for this run; may be given again",
     )
     add("--no-network", action="store_true", help="as EnableNetworkIsolation does")
+
+
+def limits_of(options: argparse.Namespace, engine: str) -> list[str]:
+    """Return the engine's options for what a container may take; Podman names GPUs by device."""
+    found = []
+    for name in LIMITS:
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if name == "gpus" and "podman" in Path(engine).name:
+            devices = value.removeprefix("device=").split(",")
+            if value.isdecimal():
+                devices = [str(each) for each in range(int(value))]
+            found += [word for each in devices for word in ("--device", f"nvidia.com/gpu={each}")]
+        else:
+            found += [f"--{name.replace('_', '-')}", value]
+    return found
+
+
+def gpus(text: str) -> str:
+    """Return which GPUs: a number, all, or device=…"""
+    if not re.fullmatch(r"all|[1-9][0-9]?|device=[\w:,-]+", text):
+        raise argparse.ArgumentTypeError(f'"{text}" must be a number, all, or device=0,1')
+    return text
+
+
+def size(text: str) -> str:
+    """Return an amount of memory, with its unit."""
+    if not re.fullmatch(r"[1-9][0-9]*[bkmg]", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f'"{text}" must be a number and a unit, as 512m or 2g')
+    return text.lower()
+
+
+def number(text: str) -> str:
+    """Return a number above zero."""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) or float(text) == 0:
+        raise argparse.ArgumentTypeError(f'"{text}" must be a number above zero, as 1.5')
+    return text
 
 
 def name_and_seconds(text: str) -> tuple[str, float]:

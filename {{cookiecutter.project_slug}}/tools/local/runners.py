@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from job import GRACE, Host, Job, channel_folder, data_folder
-from local.engine import bind, call
+from job import Host, Job, channel_folder, data_folder
+from local.engine import STUDIO_NETWORK, bind, call, in_studio
 from repository import relative
 from terminal import UserError, say, uninterrupted
 
@@ -26,10 +26,9 @@ from terminal import UserError, say, uninterrupted
 class Runner:
     """Runs the program on a host, shows its log and notes its exit code."""
 
-    def __init__(self, job: Job, host: Host, grace: float = GRACE) -> None:
+    def __init__(self, job: Job, host: Host) -> None:
         self.job = job
         self.host = host
-        self.grace = grace
         self.process: subprocess.Popen | None = None
         self.ended = threading.Event()
 
@@ -77,15 +76,19 @@ class Container(Runner):
         engine: str,
         image: str,
         network: str = "",
-        grace: float = GRACE,
         instead: Mapping[str, list[str]] | None = None,
+        limits: Sequence[str] = (),
     ) -> None:
-        """`instead` has mounts, by their place in the container, that take those of the job's."""
-        super().__init__(job, host, grace)
+        """`instead` has mounts, by their place in the container, that take those of the job's.
+
+        `limits` are the engine's options for memory, CPUs and GPUs.
+        """
+        super().__init__(job, host)
         self.engine = engine
         self.image = image
         self.network = network
         self.instead = instead or {}
+        self.limits = limits
         # Two checkouts of one repository may start a job in the same second.
         self.name = f"{job.name}-{host.name}-{secrets.token_hex(3)}"
 
@@ -97,7 +100,9 @@ class Container(Runner):
         if self.job.size > 1:
             # The machine's own name is another one, as in the service (C39). Hosts that each had
             # all the CPUs would wait for each other's threads most of the time.
-            command += ["--network-alias", self.host.name, "--cpus", "1"]
+            command += ["--network-alias", self.host.name]
+            command += [] if "--cpus" in self.limits else ["--cpus", "1"]
+        command += self.limits
         for name, value in self.job.environment.items():
             command += ["--env", f"{name}={value}"]
         for mount in {**self.mounts(), **self.instead}.values():
@@ -129,7 +134,7 @@ class Container(Runner):
 
     def stop(self) -> None:
         """Do as StopTrainingJob does: SIGTERM, 120 s, SIGKILL (C5)."""
-        self.send("stop", "-t", f"{self.grace:g}")
+        self.send("stop", "-t", f"{self.job.grace:g}")
 
     def kill(self) -> None:
         """Do as a spot interruption may: end it without notice (C68)."""
@@ -179,7 +184,8 @@ class Container(Runner):
 
     def chown(self, owner: str) -> bool:
         """Give the job's folders to another owner, which takes root; return whether it worked."""
-        command = [self.engine, "run", "--rm", "--user", "0", "--network", "none"]
+        network = STUDIO_NETWORK if in_studio() else "none"
+        command = [self.engine, "run", "--rm", "--user", "0", "--network", network]
         command += [*bind(self.job.folder, "/run-folder"), "--entrypoint", "chown", self.image]
         return call(*command, "-R", owner, "/run-folder").returncode == 0
 
@@ -208,7 +214,7 @@ class HostProcess(Runner):
         """Send SIGTERM, and SIGKILL to what is still there after the grace period."""
         self.process.terminate()
         try:
-            self.process.wait(self.grace)
+            self.process.wait(self.job.grace)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -233,6 +239,10 @@ def require_names(engine: str) -> None:
             f"{Path(engine).name} can't give several hosts their names: use docker or podman "
             "(CONTAINER_ENGINE), or one host."
         )
+    if in_studio():
+        raise UserError(
+            "In SageMaker Studio all containers are one host of its network: leave out --hosts."
+        )
 
 
 @contextlib.contextmanager
@@ -242,7 +252,7 @@ def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
     With EnableNetworkIsolation they reach each other all the same, and nothing else (C100).
     """
     if job.size == 1:
-        yield "none" if isolated else ""
+        yield own_network(isolated)
         return
     require_names(engine)
     command = network_command(job, engine, isolated)
@@ -254,6 +264,15 @@ def network_of(job: Job, engine: str, isolated: bool) -> Iterator[str]:
     finally:
         with uninterrupted():
             call(engine, "network", "rm", command[-1])
+
+
+def own_network(isolated: bool) -> str:
+    """Return the network of a host that has no others; without a name it is the engine's choice."""
+    if not in_studio():
+        return "none" if isolated else ""
+    if isolated:
+        raise UserError("SageMaker Studio allows no network but its own: leave out --no-network.")
+    return STUDIO_NETWORK
 
 
 def network_command(job: Job, engine: str, isolated: bool) -> list[str]:
@@ -270,6 +289,7 @@ def stop(job: Job, runners: Sequence[Runner], reason: str) -> None:
     if not job.stopped:
         job.stopped = reason
         job.tell("stop", text=reason)
+        say(f"Stopping: SIGTERM is sent, and SIGKILL {job.grace:g} s later (C5).")
         # In threads, since the log goes on meanwhile.
         for runner in runners:
             threading.Thread(target=runner.stop, daemon=True).start()
