@@ -69,9 +69,9 @@ def test_the_container_sees_the_job_that_training_job_json_describes(own_reposit
 
 @once
 def test_stop_after_ends_as_stop_training_job_does_c5(language, train_local, own_repository):
-    done = train_local("--stop-after", "3", *long(language))
+    done = train_local("--stop-after", "8", *long(language))
     assert done.returncode == 0, done.stdout
-    assert "Status: Stopped (stopped after 3 s), exit code 0" in done.stdout
+    assert "Status: Stopped (stopped after 8 s), exit code 0" in done.stdout
     assert (run_folder(done.stdout, own_repository) / "model.tar.gz").exists()
 
 
@@ -82,17 +82,17 @@ def test_an_interrupted_run_resumes_and_ends_at_its_time_limit_c67_c104(
     file = own_repository / "training-job.json"
     text = file.read_text(encoding="utf-8")
     request = json.loads(text)
-    request["StoppingCondition"]["MaxRuntimeInSeconds"] = 5
+    request["StoppingCondition"]["MaxRuntimeInSeconds"] = 12
     file.write_text(json.dumps(request), encoding="utf-8")
     try:
-        done = train_local("--interrupt-after", "4", *long(language))
+        done = train_local("--interrupt-after", "10", *long(language))
     finally:
         file.write_text(text, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-2000:]
-    first, again = done.stdout.split("Interrupted after 4 s; starting again with the checkpoints")
+    first, again = done.stdout.split("Interrupted after 10 s; starting again with the checkpoints")
     assert "Resuming from" not in first
     assert "Resuming from" in again
-    assert "Status: Stopped (MaxRuntimeExceeded: 5 s), exit code 0" in again
+    assert "Status: Stopped (MaxRuntimeExceeded: 12 s), exit code 0" in again
 
 
 @once
