@@ -1,11 +1,14 @@
 # Several hosts on one machine: the leader must be reachable under its name, which localhost is.
 
-# Make the folders of /opt/ml of two hosts, which train on the files of the first one's channels.
-local_hosts <- function(frame = parent.frame()) {
-  bases <- list(localhost = local_job(frame), worker = local_job(frame))
-  for (host in names(bases)) {
+# Make the folders of /opt/ml of some hosts, which train on the files of the first one's channels.
+#
+# others: the names of the others, all after "localhost".
+local_hosts <- function(others = "worker", frame = parent.frame()) {
+  names <- c("localhost", others)
+  bases <- sapply(names, simplify = FALSE, function(name) local_job(frame))
+  for (host in names) {
     write_config(bases[[host]], "resourceconfig.json", list(
-      current_host = host, hosts = c("worker", "localhost"), network_interface_name = "eth0"
+      current_host = host, hosts = rev(names), network_interface_name = "eth0"
     ))
   }
   bases
@@ -59,7 +62,109 @@ model_new <- function(hyperparameters) {
   expect_identical(
     worker$failure[1], "simpleError: non-numeric argument to mathematical function"
   )
-  expect_identical(leader$failure, "Host worker is gone: the job can't go on without it.")
+  expect_identical(leader$failure, paste(
+    "Host worker failed: simpleError: non-numeric argument to mathematical function"
+  ))
+})
+
+test_that("who fails tells all others why, through the leader", {
+  skip_if_not(model_several_hosts)
+  # The leader itself, in the midst of what all are asked; then a worker.
+  for (who in c("localhost", "worker-1")) {
+    bases <- local_hosts(c("worker-1", "worker-2"))
+    asks <- local_program(sprintf("
+model_new <- function(hyperparameters) {
+  parallel::clusterEvalQ(job$nodes(), {
+    if (job$read_hosts()$current == '%s') job$fail('No such thing.') else Sys.sleep(0.5)
+  })
+}", who))
+    processes <- lapply(bases, start, program = asks)
+    runs <- Map(finish, processes, bases)
+    told <- sprintf("Host %s failed: No such thing.", who)
+    for (host in names(bases)) {
+      expect_identical(runs[[host]]$failure, if (host == who) "No such thing." else told)
+      expect_identical(runs[[host]]$status, 1L)
+    }
+  }
+})
+
+test_that("the tasks of clusterApplyLB are shared out", {
+  skip_if_not(model_several_hosts)
+  bases <- local_hosts(c("worker-1", "worker-2"))
+  asks <- local_program("
+model_new <- function(hyperparameters) {
+  who <- parallel::clusterApplyLB(job$nodes(), 1:12, function(i) {
+    Sys.sleep(0.1)
+    c(i, Sys.getpid())
+  })
+  job$log_line('tasks: ', toString(vapply(who, `[[`, 0L, 1)))
+  job$log_line('processes: ', length(unique(vapply(who, `[[`, 0L, 2))))
+  job$fail('Enough.')
+}")
+  processes <- lapply(bases, start, program = asks)
+  runs <- Map(finish, processes, bases)
+  expect_true(paste("tasks:", toString(1:12)) %in% runs$localhost$stdout)
+  expect_true("processes: 3" %in% runs$localhost$stdout)
+})
+
+test_that("strangers at the leader's port are sent away, and the real host gets in", {
+  skip_if_not(model_several_hosts)
+  bases <- local_hosts()
+  ends <- local_program("model_new <- function(hyperparameters) job$fail('In.')")
+  leader <- start(bases$localhost, program = ends)
+  expect_true(wait_for_line(leader, bases$localhost, "^Hosts: "))
+  visit <- function(bytes) {
+    connection <- NULL
+    while (is.null(connection)) {
+      connection <- tryCatch(
+        suppressWarnings(
+          socketConnection("localhost", job$port, blocking = TRUE, open = "a+b", timeout = 10)
+        ),
+        error = function(condition) NULL
+      )
+    }
+    writeBin(bytes, connection)
+    connection
+  }
+  length <- serialize(numeric(10), NULL)
+  length[15:18] <- as.raw(c(0x7f, 0xff, 0xff, 0xff))
+  greeting <- function(name) charToRaw(sprintf("%-256s", paste("training-host", name)))
+  strangers <- list(
+    charToRaw("GET / HTTP/1.1\r\n\r\n"), raw(300), as.raw(255), length, serialize("worker", NULL),
+    greeting("localhost"), greeting("algo-9"), greeting("worker")[1:40]
+  )
+  for (bytes in strangers) {
+    connection <- visit(bytes)
+    expect_false(job$read_greeting(connection) == "welcome")
+    close(connection)
+  }
+  # One that takes a host's name and goes is no host.
+  connection <- visit(greeting("worker"))
+  close(connection)
+  worker <- finish(start(bases$worker), bases$worker)
+  expect_identical(worker$failure, "Host localhost failed: In.")
+  expect_identical(finish(leader, bases$localhost)$failure, "In.")
+})
+
+test_that("a second host of a name is refused and told so", {
+  skip_if_not(model_several_hosts)
+  bases <- local_hosts(c("worker-1", "worker-2"))
+  leader <- start(bases$localhost)
+  worker <- start(bases[["worker-1"]])
+  expect_true(wait_for_line(worker, bases[["worker-1"]], "^Hosts: "))
+  Sys.sleep(1)
+  second <- local_job()
+  file.copy(
+    file.path(bases[["worker-1"]], "input/config/resourceconfig.json"),
+    file.path(second, "input/config"), overwrite = TRUE
+  )
+  expect_identical(train_in(second)$failure, paste(
+    "Host localhost has another host of the name worker-1: each host of a job has its own."
+  ))
+  third <- start(bases[["worker-2"]])
+  expect_identical(finish(third, bases[["worker-2"]])$status, 0L)
+  expect_identical(finish(worker, bases[["worker-1"]])$status, 0L)
+  expect_identical(finish(leader, bases$localhost)$status, 0L)
 })
 
 test_that("SIGTERM stops all at the leader's step, and a worker's own is only logged (C5)", {

@@ -26,3 +26,27 @@ test_that("the rank follows the sorted names, whatever else the file says", {
     list(current = "algo-2", names = c("algo-1", "algo-10", "algo-2"), rank = 2L)
   )
 })
+
+test_that("a file that lacks hosts or the current one never leaves a job without a leader", {
+  read <- function(json) {
+    local_opt_ml("input/config/resourceconfig.json" = json)
+    job$read_hosts()
+  }
+  expect_identical(read('{"current_host": "b"}'), list(current = "b", names = "b", rank = 0L))
+  expect_identical(
+    read('{"current_host": "b", "hosts": []}'), list(current = "b", names = "b", rank = 0L)
+  )
+  expect_identical(read('{"hosts": ["c"]}'), list(current = "c", names = "c", rank = 0L))
+  expect_identical(
+    read('{"current_host": "b", "hosts": ["c", "a"]}'),
+    list(current = "b", names = c("a", "b", "c"), rank = 1L)
+  )
+  expect_identical(
+    read('{"current_host": null, "hosts": null}'),
+    list(current = "algo-1", names = "algo-1", rank = 0L)
+  )
+  expect_failure_sentence(
+    read('{"hosts": ["c", "a"]}'),
+    "resourceconfig.json has no current_host: which of c, a this is can't be told."
+  )
+})

@@ -123,3 +123,15 @@ test_that("usage() lists name, meaning, range and default of each", {
   expect_match(text, "--rounds  how often\n      an integer from 1 to 100000; default 100")
   expect_match(text, "--early  whether\n      true or false; default false")
 })
+
+test_that("no value is a default too", {
+  optional <- list(job$hyperparameter("mtry", "integer", NULL, "columns a split tries"))
+  read <- function(json) {
+    local_opt_ml("input/config/hyperparameters.json" = json)
+    job$read_hyperparameters(optional)
+  }
+  expect_output(values <- read("{}"), "^Hyperparameters: mtry=none$")
+  expect_identical(values, list(mtry = NULL))
+  expect_identical(quietly(read('{"mtry": "3"}')), list(mtry = 3))
+  expect_match(job$usage(optional), "an integer; default none", all = FALSE)
+})

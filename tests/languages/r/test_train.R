@@ -140,6 +140,94 @@ test_that("a killed training is resumed", {
   expect_no_error(model_load(file.path(base, "model")))
 })
 
+test_that("a model that ends R is a failure, not a success without a model", {
+  for (end in c("q('no')", "quit('no', runLast = FALSE)", "quit('no', status = 3)")) {
+    base <- local_job()
+    run <- train_in(base, program = local_program(sprintf("model_step <- function(model) %s", end)))
+    expect_identical(run$status, 1L)
+    sentence <- "The program was ended by quit() before the model was saved: let train end it."
+    expect_identical(run$failure, sentence)
+    expect_identical(run$stderr, sentence)
+    expect_identical(model_files(base), character())
+  }
+})
+
+test_that("metrics and metadata that fail cost no model", {
+  base <- local_job()
+  run <- train_in(base, program = local_program("
+model_metrics <- function(model) stop('no metrics')
+model_metadata <- function(model) stop('no metadata')"))
+  expect_identical(run$status, 0L, info = paste(run$stderr, collapse = "\n"))
+  expect_identical(grep("^WARNING: the met", run$stdout, value = TRUE), sprintf(
+    "WARNING: the %1$s can't be had (simpleError: no %1$s): the model is saved without them.",
+    c("metrics", "metadata")
+  ))
+  expect_no_error(model_load(file.path(base, "model")))
+  expect_identical(jsonlite::read_json(file.path(base, "model/metadata.json"))$metrics, list())
+})
+
+test_that("a model of five functions trains, is kept as a checkpoint and resumed", {
+  program <- local_program()
+  writeLines("
+model_hyperparameters <- list(
+  job$hyperparameter('nothing', 'number', NULL, 'a value that is none'),
+  job$hyperparameter('seconds', 'number', 0, 'how long it takes')
+)
+model_read <- function(model, channels) c(model, list(data = readLines(channels$training[1])))
+model_fit <- function(model) {
+  job$log_line('The fit begins.')
+  end <- Sys.time() + model$hyperparameters$seconds
+  while (Sys.time() < end && !job$stop_requested()) Sys.sleep(0.05)
+  model$lines <- length(model$data)
+  model
+}
+model_metrics <- function(model) c('training:lines' = model$lines)
+model_save <- function(model, folder) saveRDS(model$lines, file.path(folder, 'model.rds'))
+", file.path(program, "model.R"))
+  local_fit <- function(frame = parent.frame()) {
+    base <- local_job(frame)
+    write_config(base, "hyperparameters.json", stats::setNames(list(), character()))
+    base
+  }
+  base <- local_fit()
+  run <- train_in(base, program = program)
+  expect_identical(run$status, 0L, info = paste(run$stderr, collapse = "\n"))
+  expect_match(run$stdout, "^step=1 training:lines=[0-9]+$", all = FALSE)
+  read <- function() jsonlite::read_json(file.path(base, "model/metadata.json"))
+  metadata <- read()
+  expect_null(metadata$hyperparameters$nothing)
+  expect_false(metadata$stopped)
+  # Without the data.
+  expect_lt(file.size(file.path(base, "checkpoints/checkpoint-00000001")), 500)
+  again <- train_in(base, program = program)
+  expect_match(again$stdout, "^Resuming from checkpoint-00000001, after step 1\\.$", all = FALSE)
+  expect_no_match(again$stdout, "^The fit begins")
+  expect_identical(read(), metadata)
+  other <- train_in(base, "train", "--seconds", "1", program = program)
+  expect_identical(other$status, 1L)
+  expect_identical(other$failure, paste(
+    "checkpoint-00000001 was made with seconds=0, and this job has seconds=1:",
+    "give the same, or start it without checkpoints."
+  ))
+  # A fit that asks whether to stop: its model is saved, and no checkpoint.
+  base <- local_fit()
+  process <- start(base, "train", "--seconds", "100", program = program)
+  expect_true(wait_for_line(process, base, "^The fit begins"))
+  process$signal(tools::SIGTERM)
+  run <- finish(process, base)
+  expect_identical(run$status, 0L, info = paste(run$stderr, collapse = "\n"))
+  expect_true(read()$stopped)
+  expect_identical(list.files(file.path(base, "checkpoints")), character())
+})
+
+test_that("a model without one of the five is told which", {
+  base <- local_job()
+  run <- train_in(base, program = local_program("rm(model_metrics)"))
+  expect_identical(
+    run$failure, "There is no model_metrics in model.R, which job/algorithm.R asks for."
+  )
+})
+
 test_that("an error in the model comes with its stack trace and leaves no model", {
   base <- local_job()
   run <- train_in(base, program = local_program("model_step <- function(model) stop('oops')"))

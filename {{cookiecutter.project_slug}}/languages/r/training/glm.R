@@ -128,7 +128,7 @@ find_separating <- function(model, before) {
     logits <- linear_predictor(model$coefficients, block)
     moved <- (logits - linear_predictor(before, block)) * ifelse(block$y == 1, 1, -1)
     # Those of far outliers are large from the start, and so is what is left to settle of them.
-    moved <- moved[abs(logits) < 10 * model$steps]
+    moved <- moved[abs(logits) < 10 * (model$steps + 1)]
     c(right = max(moved, 0), wrong = max(-moved, 0))
   })
   if (furthest[["right"]] < 0.5 || furthest[["wrong"]] > 0.1) {
@@ -148,7 +148,7 @@ warn_of_result <- function(model, separating) {
     )
   } else if (!model$converged) {
     job$log_line(
-      "WARNING: not converged after ", model$steps, " iterations: raise max_iterations."
+      "WARNING: not converged after ", model$steps + 1, " iterations: raise max_iterations."
     )
   }
   model

@@ -83,7 +83,6 @@ model_finished <- function(model) {
 # Returns the model after the step.
 model_step <- function(model) {
   before <- model$coefficients
-  model$steps <- model$steps + 1
   model$factor <- model$triangle$factor
   dependent <- find_dependent(model$factor)
   if (length(dependent) > 0) {
@@ -102,7 +101,7 @@ model_step <- function(model) {
   model$coefficients <- coefficients
   model[c("deviance", "triangle")] <- weighed
   model$converged <- abs(change) < model$tolerance
-  if (model_finished(model)) {
+  if (model$converged || model$steps + 1 >= model$max_iterations) {
     model <- warn_of_result(model, find_separating(model, before))
   }
   model
@@ -126,7 +125,7 @@ model_metrics <- function(model) {
 }
 
 # What makes the model: no more numbers than coefficients, squared. And how its data are known.
-state <- c("steps", "converged", "separated", "coefficients", "deviance", "factor", "triangle")
+state <- c("converged", "separated", "coefficients", "deviance", "factor", "triangle")
 data_traits <- c("features", "rows", "positives", "least", "most")
 
 # Write all that `model_load_checkpoint()` needs to go on to one file.
@@ -168,6 +167,7 @@ model_save <- function(model, folder) {
 # folder: the folder; a broken file in it is an error.
 # Returns the `glm`, to predict with.
 model_load <- function(folder) {
+  job$refuse_unfinished(folder)
   glm <- readRDS(file.path(folder, "model.rds"))
   table <- data.table::fread(file.path(folder, "coefficients.csv"))
   if (nrow(table) != length(stats::coef(glm)) || anyNA(table$p_value)) {

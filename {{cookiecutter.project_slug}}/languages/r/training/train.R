@@ -40,14 +40,17 @@ for (file in list.files(file.path(code, "job"), "[.]R$", full.names = TRUE)) {
 # Returns the exit code: 0, 1 for a failed training, 2 for words that mean nothing here.
 main <- function(arguments) {
   job$limit_blas_threads()
-  job$run(function() train(arguments), job$path_to("output", "failure"))
+  job$run(
+    function() train(arguments), job$path_to("output", "failure"),
+    on_failure = job$tell_others
+  )
 }
 
 # Read, train step by step, keep checkpoints, save the model.
 train <- function(arguments) {
   # Not before, since it may take a while, and SIGTERM and a failure count from the start. With the
-  # source, a stack trace has line numbers.
-  options(keep.source = TRUE)
+  # source, a stack trace has line numbers; what was parsed of it would only go to the other hosts.
+  options(keep.source = TRUE, keep.parse.data = FALSE)
   source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
   job$complete_model()
 
@@ -70,31 +73,51 @@ train <- function(arguments) {
   model <- model_new(hyperparameters) |>
     model_read(if (model_several_hosts) channels else channels[[1]])
   job$the$model_as_read <- model
-  checkpoints <- job$open_checkpoints(model_save_checkpoint, model_load_checkpoint)
+  checkpoints <- job$open_checkpoints(
+    hyperparameters, model_save_checkpoint, model_load_checkpoint
+  )
   model <- job$resume(checkpoints, model)
-
-  metrics <- NULL
-  while (!model_finished(model) && !job$sigterm_received()) {
-    model <- model_step(model)
-    metrics <- model_metrics(model)
-    job$log_step(model$steps, metrics)
-    if (job$checkpoint_due(checkpoints)) {
-      job$save_checkpoint(checkpoints, model)
-    }
+  if (model_finished(model)) {
+    job$refuse_change(checkpoints)
   }
 
+  learned <- learn(model, checkpoints)
+  model <- learned$model
+  metadata <- list(
+    hyperparameters = hyperparameters,
+    metrics = as.list(learned$metrics),
+    steps = model$steps,
+    stopped = job$stop_was_told() || !model_finished(model)
+  )
+  metadata <- c(metadata, job$attempt("metadata", function() model_metadata(model)))
+  job$save_model(model, model_save, model_load, metadata)
+  # Who resumes from a fit that was cut short would take it for a whole one.
+  if (!job$stop_was_told()) {
+    job$attempt("last checkpoint", function() job$save_checkpoint(checkpoints, model))
+  }
+  job$leave()
+}
+
+# Step by step, until the model is finished or the job is stopped.
+#
+# Returns a list of `model` and its `metrics`.
+learn <- function(model, checkpoints) {
+  find_metrics <- function() job$attempt("metrics", function() model_metrics(model))
+  metrics <- NULL
+  while (!model_finished(model) && !job$sigterm_received()) {
+    steps <- model$steps + 1
+    model <- model_step(model)
+    model$steps <- steps
+    if (job$checkpoint_due(checkpoints) && !model_finished(model) && !job$stop_was_told()) {
+      job$save_checkpoint(checkpoints, model)
+    }
+    metrics <- find_metrics()
+    job$log_step(steps, metrics)
+  }
   if (model$steps == 0) {
     job$fail_if_stopped()
   }
-  job$save_checkpoint(checkpoints, model)
-  metadata <- list(
-    hyperparameters = hyperparameters,
-    metrics = as.list(if (is.null(metrics)) model_metrics(model) else metrics),
-    steps = model$steps,
-    stopped = !model_finished(model)
-  )
-  job$save_model(model, model_save, model_load, c(metadata, model_metadata(model)))
-  job$leave()
+  list(model = model, metrics = if (is.null(metrics)) find_metrics() else metrics)
 }
 
 if (is_program) {

@@ -12,8 +12,7 @@
 #   Fits. A fit that takes longer than the 120 s of a stop (C5) asks job$stop_requested() now and
 #   then, and where that is TRUE returns what it has.
 # model_metrics(model):
-#   Returns numbers with names, as in training-job.json: c("validation:rmse" = 0.3). Called after
-#   each step, and where one fails the model is saved all the same.
+#   Returns numbers with names, as in training-job.json: c("validation:rmse" = 0.3).
 # model_save(model, folder):
 #   Writes the model's files into an empty folder.
 #
@@ -35,12 +34,10 @@ default_new <- function(hyperparameters) {
 }
 
 # An algorithm that learns step by step writes this one and model_finished() in place of
-# model_fit(). It adds 1 to `model$steps`, which counts the steps done; between the steps a stop is
-# obeyed and a checkpoint is written.
+# model_fit(). Between the steps a stop is obeyed and a checkpoint is written. train counts them:
+# `model$steps` says how many are done.
 default_step <- function(model) {
-  model <- get("model_fit", globalenv())(model)
-  model$steps <- 1
-  model
+  get("model_fit", globalenv())(model)
 }
 
 # Returns TRUE where no step is left.
@@ -67,6 +64,7 @@ default_load_checkpoint <- function(model, path) {
 
 # Reads back what model_save() wrote, which must be an error where a file is broken.
 default_load <- function(folder) {
+  refuse_unfinished(folder)
   lapply(list.files(folder, "[.]rds$", full.names = TRUE, ignore.case = TRUE), readRDS)
 }
 

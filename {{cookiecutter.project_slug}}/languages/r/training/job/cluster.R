@@ -26,7 +26,7 @@ send_to_this_process <- function(node, data) {
 }
 
 receive_from_this_process <- function(node) {
-  answer(node$inbox$message)
+  answer(take_message(node))
 }
 
 # Another host as a node.
@@ -43,40 +43,77 @@ send_to_other_host <- function(node, data) {
   force(data)
   # Who can't be sent to is either gone or silent, which is seen as soon as an answer is awaited.
   without_sigterm(try(serialize(data, node$con, xdr = FALSE), silent = TRUE))
+  node$inbox$owes <- TRUE
   invisible()
 }
 
-# Wait for a host's message, and meanwhile watch those hosts that owe one too.
+# Wait for a host's message, and meanwhile watch the others that owe one.
 #
 # node: the host.
-# Returns what it has sent. A host whose connection is closed, and silence for too long, are
-# failures.
+# Returns what it has sent. A host that failed, one whose connection is closed, and silence for too
+# long are failures.
 receive_from_other_host <- function(node) {
+  node$inbox$owes <- is.null(node$inbox$message)
   waiting <- start_waiting()
-  while (is.null(node$inbox$message)) {
-    silent <- Filter(function(each) is.null(each$inbox$message), others())
-    ready <- socketSelect(lapply(silent, function(each) each$con), timeout = 1)
-    for (each in silent[ready]) {
-      each$inbox$message <- tryCatch(
-        unserialize(each$con),
-        error = function(condition) {
-          waiting(each$host)
-          fail(as_subject(each$host), " is gone: the job can't go on without it.")
-        }
-      )
+  while (is.null(node$inbox$message)) watch_others(waiting)
+  take_message(node)
+}
+
+# Wait a second for messages of those that owe one, and put them into their inboxes.
+watch_others <- function(waiting) {
+  hosts <- Filter(function(node) isTRUE(node$inbox$owes), others())
+  ready <- socketSelect(lapply(hosts, function(each) each$con), timeout = 1)
+  for (each in hosts[ready]) {
+    message <- tryCatch(unserialize(each$con), error = function(condition) NULL)
+    if (is.null(message)) {
+      waiting(each$host)
+      fail_with_host(as_subject(each$host), " is gone: the job can't go on without it.")
     }
-    waiting(vapply(silent[!ready], function(each) each$host, ""))
+    if (identical(message$type, "FAILED")) {
+      fail_with_host(message$sentence)
+    }
+    each$inbox$message <- message
+    each$inbox$owes <- FALSE
   }
+  waiting(vapply(hosts[!ready], function(each) each$host, ""))
+}
+
+take_message <- function(node) {
   message <- node$inbox$message
   node$inbox$message <- NULL
   message
+}
+
+fail_with_host <- function(...) {
+  fail(..., class = "host_failure")
+}
+
+# The first answer of any node, for clusterApplyLB(): a list of `node`, its number, and `value`.
+#
+# Its own answer, which this process works for, comes before it awaits those of others.
+receive_from_any <- function(cl) {
+  own <- which(vapply(cl, function(node) {
+    inherits(node, "this_process") && !is.null(node$inbox$message)
+  }, TRUE))
+  if (length(own) > 0) {
+    return(list(node = own[1], value = receive_from_this_process(cl[[own[1]]])))
+  }
+  waiting <- start_waiting()
+  repeat {
+    has_answer <- vapply(cl, function(node) !is.null(node$inbox$message), TRUE)
+    if (any(has_answer)) {
+      return(list(node = which(has_answer)[1], value = take_message(cl[[which(has_answer)[1]]])))
+    }
+    watch_others(waiting)
+  }
 }
 
 # Have parallel find these functions as its methods.
 register_methods <- function() {
   methods <- list(
     sendData = list(this_process = send_to_this_process, other_host = send_to_other_host),
-    recvData = list(this_process = receive_from_this_process, other_host = receive_from_other_host)
+    recvData = list(this_process = receive_from_this_process, other_host = receive_from_other_host),
+    recvOneData = list(hosts = receive_from_any)
   )
   package <- asNamespace("parallel")
   for (generic in names(methods)) {
@@ -112,7 +149,8 @@ answer <- function(message) {
 # able: whether the model can be trained on several hosts (C97).
 join <- function(hosts, able) {
   register_methods()
-  the$nodes <- structure(list(this_process()), class = "cluster")
+  the$nodes <- structure(list(this_process()), class = c("hosts", "cluster"))
+  the$current <- hosts$current
   if (length(hosts$names) == 1) {
     return(invisible())
   }
@@ -133,7 +171,7 @@ join <- function(hosts, able) {
   } else {
     list(visit(leader, hosts$current))
   }
-  the$nodes <- structure(joined, class = "cluster")
+  the$nodes <- structure(joined, class = c("hosts", "cluster"))
 }
 
 # As a worker, do what the leader asks for until it is done.
@@ -141,6 +179,27 @@ serve <- function() {
   leader <- the$nodes[[1]]
   while ((message <- receive_from_other_host(leader))$type != "DONE") {
     send_to_other_host(leader, answer(message))
+  }
+}
+
+# Tell the other hosts why this one fails, before it goes; one that is told tells it on.
+#
+# condition: the failure's.
+# sentence: what it says.
+tell_others <- function(condition, sentence) {
+  if (!inherits(condition, "host_failure")) {
+    sentence <- sprintf("%s failed: %s", as_subject(the$current), sentence)
+  }
+  for (node in others()) send_to_other_host(node, list(type = "FAILED", sentence = sentence))
+  # What is sent is lost where this end closes with something unread: the others close first.
+  until <- seconds() + 2
+  open <- others()
+  while (length(open) > 0 && seconds() < until) {
+    ready <- socketSelect(lapply(open, function(node) node$con), timeout = 0.1)
+    is_closed <- vapply(open[ready], function(node) {
+      inherits(try(unserialize(node$con), silent = TRUE), "try-error")
+    }, TRUE)
+    open <- c(open[!ready], open[ready][!is_closed])
   }
 }
 
@@ -158,25 +217,31 @@ read_timeout <- function() {
   as.integer(text)
 }
 
-# As the leader, wait until all workers have come (C39).
+# As the leader, wait until all workers have come (C39). Who does not say at once that it is a host
+# that is missing is a stranger, and sent away; so is a second one of a name.
 #
 # workers: their names.
-# Returns Their nodes, by name, in the same order.
+# Returns their nodes, in the same order.
 welcome <- function(workers) {
   door <- serverSocket(port)
   on.exit(close(door))
   waiting <- start_waiting()
   joined <- list()
-  while (length(missing <- setdiff(workers, names(joined))) > 0) {
+  repeat {
+    # A host that has gone again may come again.
+    joined <- Filter(Negate(is_closed), joined)
+    missing <- setdiff(workers, names(joined))
+    if (length(missing) == 0) break
     if (socketSelect(list(door), timeout = 1)) {
-      visitor <- socketAccept(door, blocking = TRUE, open = "a+b", timeout = 5)
-      # Anything else than the name of a worker comes from a stranger.
-      name <- tryCatch(unserialize(visitor), error = function(condition) NULL)
-      if (is.character(name) && length(name) == 1 && name %in% missing) {
+      visitor <- socketAccept(door, blocking = TRUE, open = "a+b", timeout = greeting_seconds)
+      name <- read_greeting(visitor)
+      if (name %in% missing) {
+        write_greeting(visitor, "welcome")
         joined[[name]] <- other_host(name, visitor)
-        next
+      } else {
+        write_greeting(visitor, if (name %in% workers) "second" else "stranger")
+        close(visitor)
       }
-      close(visitor)
     }
     waiting(missing)
     fail_if_stopped()
@@ -186,25 +251,63 @@ welcome <- function(workers) {
 
 # As a worker, come to the leader as soon as its name is known and it listens (C39).
 #
-# leader,current: the leader's name and this host's.
+# leader, current: the leader's name and this host's.
 # Returns the leader as a node.
 visit <- function(leader, current) {
   waiting <- start_waiting()
   repeat {
     connection <- tryCatch(
-      suppressWarnings(
-        socketConnection(leader, port, blocking = TRUE, open = "a+b", timeout = 5)
-      ),
+      suppressWarnings(socketConnection(leader, port, blocking = TRUE, open = "a+b", timeout = 5)),
       error = function(condition) NULL
     )
-    if (!is.null(connection)) break
+    if (!is.null(connection)) {
+      write_greeting(connection, current)
+      # The leader may have others at its door, or a stranger that says nothing.
+      while (!socketSelect(list(connection), timeout = 1)) {
+        waiting(leader)
+        fail_if_stopped()
+      }
+      answer <- read_greeting(connection)
+      if (answer == "welcome") {
+        return(other_host(leader, connection))
+      }
+      close(connection)
+      if (answer == "second") {
+        fail(
+          as_subject(leader), " has another host of the name ", current,
+          ": each host of a job has its own."
+        )
+      }
+    }
     waiting(leader)
     fail_if_stopped()
     Sys.sleep(0.5)
   }
-  node <- other_host(leader, connection)
-  send_to_other_host(node, current)
-  node
+}
+
+# What hosts say to each other before they trust each other with R's objects: a word of ours and a
+# name, as text of a fixed length, which neither asks for memory nor is evaluated.
+greeting_length <- 256
+greeting_seconds <- 2
+
+write_greeting <- function(connection, name) {
+  text <- sprintf("%-*s", greeting_length, paste("training-host", name))
+  try(suppressWarnings(writeBin(charToRaw(text), connection)), silent = TRUE)
+}
+
+# Returns the name; "" where it is no greeting.
+read_greeting <- function(connection) {
+  bytes <- tryCatch(
+    suppressWarnings(readBin(connection, "raw", greeting_length)),
+    error = function(condition) raw()
+  )
+  text <- if (length(bytes) == greeting_length && all(bytes != 0)) rawToChar(bytes) else ""
+  if (startsWith(text, "training-host ")) trimws(substring(text, 15)) else ""
+}
+
+# A host that waits to be asked says nothing, so what can be read of it is its end.
+is_closed <- function(node) {
+  socketSelect(list(node$con), timeout = 0)
 }
 
 # ---- Waiting -------------------------------------------------------------------------------

@@ -7,6 +7,12 @@ path_to <- function(...) {
   file.path(Sys.getenv("SAGEMAKER_BASE_DIR", "/opt/ml"), ...)
 }
 
+# What a person knows a data file by: its path below /opt/ml/input. Any other path is its own name.
+name_of <- function(path) {
+  input <- paste0(path_to("input"), "/")
+  ifelse(startsWith(path, input), substring(path, nchar(input) + 1), path)
+}
+
 # Read a JSON object of /opt/ml/input/config; a file that is none is a failure.
 #
 # name: the file's name.

@@ -1,17 +1,21 @@
 # The model folder: all or nothing.
 
+unfinished <- ".saving"
+
 # Write the model's files and metadata.json to /opt/ml/model, all or nothing (C59).
 #
-# Where `save` wrote nothing it is a failure: the service takes a job without a model for
-# completed (C60).
+# They are written aside, read back, and renamed into place. Aside is in /opt/ml/model, as nothing
+# can be renamed from one mount to another; a process that is killed leaves it there, for a mark
+# that the model is not whole. Where `save` wrote nothing it is a failure: the service takes a job
+# without a model for completed (C60).
 #
 # model: the model.
 # save: a function of the model and an empty folder that writes the files into it.
 # load: a function of a folder that reads them back; any error of it is a failure.
-# metadata: a list for metadata.json.
+# metadata: a list of anything.
 save_model <- function(model, save, load, metadata) {
   folder <- path_to("model")
-  aside <- file.path(folder, ".saving")
+  aside <- file.path(folder, unfinished)
   placed <- character()
   done <- FALSE
   on.exit({
@@ -28,8 +32,16 @@ save_model <- function(model, save, load, metadata) {
     }
     # R says nothing of a write that fails, as on a full disk: only reading back shows it.
     load(aside)
-    write_text(file.path(aside, "metadata.json"), as_json(metadata))
-    files <- c(sort(files, method = "radix"), "metadata.json")
+    description <- "metadata.json"
+    if (description %in% files) {
+      description <- "training-metadata.json"
+      log_line(
+        "WARNING: model_save() wrote a metadata.json: what train says of the job is in ",
+        description, "."
+      )
+    }
+    write_text(file.path(aside, description), paste0(as_json(sayable(metadata)), "\n"))
+    files <- c(sort(files, method = "radix"), description)
     for (name in files) {
       place <- file.path(folder, name)
       make_folder(dirname(place))
@@ -41,7 +53,32 @@ save_model <- function(model, save, load, metadata) {
   log_line("Saved the model in ", folder, ": ", toString(sort(files, method = "radix")), ".")
 }
 
-as_json <- function(metadata) {
-  text <- jsonlite::toJSON(metadata, auto_unbox = TRUE, digits = NA, pretty = TRUE, null = "null")
-  paste0(text, "\n")
+# Refuse a model that a killed job left half-written.
+refuse_unfinished <- function(folder) {
+  if (file.exists(file.path(folder, unfinished))) {
+    fail(
+      folder, " holds ", unfinished, ": the job was killed while it saved the model, ",
+      "so it is not whole."
+    )
+  }
+}
+
+as_json <- function(value) {
+  jsonlite::toJSON(value, auto_unbox = TRUE, digits = NA, pretty = TRUE, null = "null")
+}
+
+# What JSON can say of a value of any type: what it has no word for as text.
+sayable <- function(value) {
+  if (!is.object(value) && (is.list(value) || (is.atomic(value) && !is.null(names(value))))) {
+    return(lapply(as.list(value), sayable))
+  }
+  is_said <- tryCatch(is.character(as_json(value)), error = function(condition) FALSE)
+  if (is_said) value else as_words(value)
+}
+
+as_words <- function(value) {
+  tryCatch(
+    as.character(if (is.object(value)) format(value) else deparse(value)),
+    error = function(condition) class(value)[1]
+  )
 }

@@ -46,8 +46,13 @@ sigterm_received <- function() {
 
 # Whether to stop, for a fit that takes long: it then returns what it has.
 stop_requested <- function() {
-  if (sigterm_received()) the$stop_was_told <- TRUE
-  isTRUE(the$stop_was_told)
+  if (sigterm_received()) the$told <- TRUE
+  stop_was_told()
+}
+
+# Whether a fit has asked that and was told so.
+stop_was_told <- function() {
+  isTRUE(the$told)
 }
 
 # End the training where SIGTERM has come and nothing is done yet.
