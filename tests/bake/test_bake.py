@@ -148,6 +148,7 @@ FILES = {
         packages.txt
         tests/lint.R
         tests/test_model.R
+        training/csv.R
         training/glm.R
         training/job/algorithm.R
         training/job/channels.R

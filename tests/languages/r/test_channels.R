@@ -27,9 +27,9 @@ test_that("the files of each channel are found, and only data", {
     "input/data/b-manifest" = "[]"
   )
   log <- capture.output(channels <- job$read_channels("a"))
-  expect_identical(log, "Channels: a (3 files), b (1 file).")
+  expect_identical(log, "Channels: a (2 files), b (1 file).")
   expect_identical(channels, list(
-    a = file.path(base, "input/data/a", c("sub/B \u00fc.csv", "sub/empty.csv", "x.csv")),
+    a = file.path(base, "input/data/a", c("sub/B \u00fc.csv", "x.csv")),
     b = file.path(base, "input/data/b/\u00fc.csv")
   ))
 })
@@ -73,4 +73,20 @@ test_that("channels that can't be used are told by name", {
     "Channel \"training\" comes in Pipe mode, which this program can't read:",
     "use FastFile in training-job.json, which streams as well."
   ))
+})
+
+test_that("a host for which no file is left says so", {
+  base <- local_opt_ml(
+    "input/config/inputdataconfig.json" = '{"all": {"S3DistributionType": "FullyReplicated"}}',
+    "input/data/all/1.csv" = "1"
+  )
+  hosts <- list(current = "c", names = c("a", "b", "c"), rank = 2L)
+  log <- capture.output(channels <- job$read_channels("all", hosts))
+  expect_identical(channels, list(all = character()))
+  expect_identical(log[1], paste(
+    'Channel "all": no file is left for this host: it has 1 file and the job 3 hosts.',
+    "ShardedByS3Key, or more files, give each its share."
+  ))
+  hosts$rank <- 0L
+  expect_output(expect_length(job$read_channels("all", hosts)$all, 1), "^Channels: all")
 })

@@ -26,7 +26,7 @@ write_file <- function(...) {
 read_table <- function(file, ...) {
   read <- NULL
   first <- list(columns = read_header(file), name = file)
-  each_table(file, first, "is_male", function(table, limits) read <<- rbind(read, table), ...)
+  each_table(file, first, "is_male", function(table, ...) read <<- rbind(read, table), ...)
   read
 }
 
@@ -394,12 +394,23 @@ test_that("what is no row of numbers is named with file, line and column", {
     # In the last row too, with and without an end of line.
     expect_sentence(write_file(head, row), paste0("FILE, line 4", sentence))
   }
-  for (text in c("abc", "inf", "-Inf", "NaN", "NA", "1e999", "0x10", "TRUE", "1 2", "2020-01-01")) {
+  for (text in c("abc", "inf", "-Inf", "1e999", "0x10", "T", "2020-01-01")) {
     expect_cell(paste0("0,1,", text, ",3"), sprintf(', column "b": "%s" is not a number.', text))
   }
   expect_cell("0,1,\"x,y\",3", ', column "b": "x,y" is not a number.')
-  expect_cell("0,1,,3", ', column "b": the cell is empty, and a GLM needs every value.')
-  expect_cell("0,1,2,", ', column "c": the cell is empty, and a GLM needs every value.')
+  for (text in c("N/A", "null", "None", "nil", "\\N", "?", "-", "--", ".")) {
+    expect_cell(
+      paste0("0,1,", text, ",3"),
+      sprintf(', column "b": "%s" is not a number: a missing value is an empty cell.', text)
+    )
+  }
+  for (text in c("1 234", "\"1,5\"", "1.234.5", "\"1,234,567.8\"", "1'234")) {
+    expect_cell(paste0("0,1,", text, ",3"), sprintf(paste0(
+      ', column "b": "%s" is not a number: ',
+      "write a point for decimals, and nothing between thousands."
+    ), gsub('"', "", text)))
+  }
+  expect_cell("NA,1,2,3", ', column "is_male": the target is empty.')
   expect_cell(",1,2,3", ', column "is_male": the target is empty.')
   expect_cell("3,1,2,3", ', column "is_male": 3 is neither 0 nor 1.')
   expect_cell("0.5,1,2,3", ', column "is_male": 0.5 is neither 0 nor 1.')
@@ -444,8 +455,8 @@ test_that("headers that do not fit are named", {
 })
 
 test_that("what is no CSV at all is said", {
-  expect_sentence(write_file(""), "FILE is empty.")
-  expect_sentence(write_file("\n\n"), "FILE is empty.")
+  expect_sentence(write_file(""), "FILE has no header.")
+  expect_sentence(write_file("\n\n"), "FILE has no header.")
   expect_sentence(write_file("is_male,a\n"), "FILE has a header but no rows.")
   not_text <- "FILE is not a text file in UTF-8: only CSV can be read."
   binary <- function(bytes) {
@@ -460,11 +471,99 @@ test_that("what is no CSV at all is said", {
   )
   utf16 <- iconv("is_male,a\n0,1\n", to = "UTF-16LE", toRaw = TRUE)[[1]]
   expect_sentence(binary(utf16), not_text)
+  expect_sentence(
+    binary(c(as.raw(c(0xff, 0xfe)), utf16)),
+    'FILE is UTF-16, as Excel\'s "Unicode text" is: save it as CSV UTF-8.'
+  )
+  excel <- "FILE is an Excel workbook or a ZIP archive: save it as CSV UTF-8."
+  expect_sentence(binary(as.raw(c(0x50, 0x4b, 3, 4, 20, 0))), excel)
+  expect_sentence(binary(as.raw(c(0xd0, 0xcf, 0x11, 0xe0, 0xa1))), excel)
+  packed <- tempfile(fileext = ".csv")
+  for (kind in c("bzip2", "xz")) {
+    connection <- (if (kind == "xz") xzfile else bzfile)(packed, "wb")
+    writeLines("is_male,a\n0,1", connection)
+    close(connection)
+    expect_sentence(packed, sprintf("FILE is compressed by %s: only gzip can be read.", kind))
+  }
+  expect_sentence(
+    write_file("\n <!DOCTYPE html>"),
+    "FILE is a web page or XML, not CSV: download the file itself."
+  )
+  expect_sentence(
+    write_file("version https://git-lfs.github.com/spec/v1\noid sha256:1\n"),
+    "FILE is a pointer of Git LFS, not the file: run git lfs pull."
+  )
+  for (json in c("{\"a\": 1}", "[1, 2]")) {
+    expect_sentence(write_file(json), "FILE is JSON: only CSV can be read.")
+    expect_sentence(write_gzip(charToRaw(json)), "FILE is JSON: only CSV can be read.")
+  }
   latin1 <- c(charToRaw("is_male,a\n0,"), as.raw(0xe9), charToRaw("\n"))
   expect_sentence(binary(latin1), not_text)
   # A header without rows does no harm beside a file that has some.
-  files <- c(write_file("is_male,a,b,c\n"), write_table(make_table()))
+  files <- c(write_file("is_male,a,b,c\n"), write_file("\n\n"), write_table(make_table()))
   expect_identical(read_model(list(training = files))$rows$training, 200)
+})
+
+test_that("what other programs export is read, or refused with the remedy", {
+  expect_header <- function(header, sentence) {
+    expect_sentence(write_file(header, "\n0,1,2,3\n"), paste0("FILE, line 1", sentence))
+  }
+  numbers <- " holds numbers: write a header line with the names of the columns."
+  expect_header("0,1,2,3", numbers)
+  expect_header("0,1.5,,-3e5", numbers)
+  expect_header("\ufeff0,1,2,3", numbers)
+  separated <- c(
+    "is_male;a;b" = "semicolons", "is_male\ta\tb" = "tabs", "is_male|a|b" = "vertical bars",
+    "sep=;" = "semicolons"
+  )
+  for (header in names(separated)) {
+    expect_header(header, sprintf(
+      ": the columns are separated by %s: write the file with commas.", separated[[header]]
+    ))
+  }
+  expect_header(",is_male,a,b", paste0(
+    ": column 1 has no name, as the row numbers of pandas and R: ",
+    "write the file without them (index=False, row.names = FALSE)."
+  ))
+  for (name in c("Unnamed: 0", "Unnamed: 12", "__index_level_0__")) {
+    expect_header(paste0("is_male,", name, ",a"), sprintf(paste0(
+      ': the column "%s" holds row numbers of pandas: ',
+      "write the file without them (index=False)."
+    ), name))
+  }
+})
+
+test_that("True and False are numbers", {
+  file <- write_file("is_male,a,b,c\nTrue,1,false,3\nFALSE,2,TRUE,4\ntRuE,3,0,5\n")
+  expected <- data.frame(is_male = c(1, 0, 1), a = 1:3, b = c(0, 1, 0), c = 3:5)
+  expect_equal(read_table(file), expected)
+  quick <- write_file("is_male,a,b,c\nTrue,1,false,3\nFalse,2,true,4\nTrue,3,false,5\n")
+  expect_equal(read_table(quick), expected)
+})
+
+test_that("rows that miss a value are left out, as glm() leaves them out", {
+  table <- make_table(300)
+  table$a[c(3, 77)] <- NA
+  table$c[300] <- NA
+  theirs <- stats::glm(is_male ~ a + b + c, binomial(), table)
+  for (na in c("NA", "", "nan", "#N/A")) {
+    file <- tempfile(fileext = ".csv")
+    utils::write.csv(table, file, row.names = FALSE, quote = FALSE, na = na)
+    log <- capture.output(model <- model_read(
+      model_new(default_hyperparameters()), list("algo-1" = list(training = file))
+    ))
+    expect_identical(
+      log, c("Read 297 rows of training.", "Left out 3 rows of training, which miss a value.")
+    )
+    while (!model_finished(model)) model <- step(model)
+    expect_equal(model$coefficients, unname(coef(theirs)), tolerance = 1e-8)
+  }
+  table$a <- NA
+  file <- tempfile(fileext = ".csv")
+  utils::write.csv(table, file, row.names = FALSE)
+  expect_sentence(
+    file, 'Every row of "training" misses a value: there is nothing to learn from.'
+  )
 })
 
 # Train on several hosts at once, each with its own table, or none.
@@ -516,9 +615,9 @@ test_that("columns that differ between hosts are an error that names the host", 
   table <- make_table()
   other <- stats::setNames(table, c("is_male", "a", "b", "d"))
   runs <- train_on_hosts(list(table), list(other))
-  sentence <- sprintf(
-    '%s/input/data/training/w11.csv, line 1: column "d" is not in %s of localhost.',
-    runs[[2]]$base, file.path(runs[[1]]$base, "input/data/training/localhost1.csv")
+  sentence <- paste(
+    'data/training/w11.csv, line 1: column "d" is not in',
+    "data/training/localhost1.csv of localhost."
   )
   expect_identical(runs[[1]]$failure, paste("Host w1 failed:", sentence))
   expect_identical(runs[[2]]$failure, sentence)

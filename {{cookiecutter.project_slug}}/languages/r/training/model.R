@@ -3,6 +3,7 @@
 # What train.R calls, and what of it has a default, stands in job/algorithm.R. Of several hosts the
 # first calls it all; what each must do on its own data is in glm.R and tables.R.
 
+source("csv.R", encoding = "UTF-8")
 source("tables.R", encoding = "UTF-8")
 source("glm.R", encoding = "UTF-8")
 
@@ -48,14 +49,10 @@ model_read <- function(model, channels) {
     first = first, target = model$target, in_memory = model$in_memory
   )
   found <- Reduce(function(a, b) Map(add_traits, a, b), found)
-  rows <- vapply(found, function(traits) traits$rows, 0)
-  job$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
-  if (any(rows == 0)) {
-    empty <- unlist(lapply(channels, `[[`, names(which(rows == 0))[1]))[1]
-    job$fail(empty, " has a header but no rows.")
-  }
+  say_rows(found, channels)
+  rows <- lapply(found, function(traits) as.numeric(traits$rows))
   model$features <- setdiff(first$columns, model$target)
-  model$rows <- as.list(rows)
+  model$rows <- rows
   model$positives <- found$training$positives
   model$least <- found$training$least[model$features]
   model$most <- found$training$most[model$features]

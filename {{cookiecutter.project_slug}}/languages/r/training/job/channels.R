@@ -2,8 +2,9 @@
 
 # Find the files of each channel (C32, C43).
 #
-# Skips what is no data: names that start with "." or "_", and folder markers. Several hosts share
-# out the files of a channel that each of them has as a whole, so that each row counts once (C52).
+# Skips what is no data: names that start with "." or "_", and files of no bytes, such as folder
+# markers and the empty parts that Spark writes. Several hosts share out the files of a channel that
+# each of them has as a whole, so that each row counts once (C52); one of them may have none.
 # A required channel that is missing and Pipe mode (C50) are failures.
 #
 # required: names of channels.
@@ -38,8 +39,18 @@ read_channels <- function(required, hosts = read_hosts()) {
       )
     }
     files <- find_files(file.path(data, name))
+    if (!identical(config[[name]]$S3DistributionType, "FullyReplicated")) {
+      return(files)
+    }
     is_mine <- (seq_along(files) - 1) %% length(hosts$names) == hosts$rank
-    if (identical(config[[name]]$S3DistributionType, "FullyReplicated")) files[is_mine] else files
+    if (length(files) > 0 && !any(is_mine)) {
+      log_line(
+        'Channel "', name, '": no file is left for this host: it has ', count_files(files),
+        " and the job ", length(hosts$names),
+        " hosts. ShardedByS3Key, or more files, give each its share."
+      )
+    }
+    files[is_mine]
   })
   counts <- sprintf("%s (%s)", names(channels), vapply(channels, count_files, ""))
   log_line("Channels: ", if (length(counts) > 0) toString(counts) else "none", ".")
@@ -67,8 +78,7 @@ find_files <- function(folder) {
   bytes <- paths
   Encoding(bytes) <- "bytes"
   files <- file.path(folder, paths[order(bytes, method = "radix")])
-  marker <- file.size(files) == 0 & !grepl("[.][^./]+$", files, useBytes = TRUE)
-  files[!marker]
+  files[!file.size(files) %in% 0]
 }
 
 count_files <- function(files) {
