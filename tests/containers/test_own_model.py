@@ -15,9 +15,14 @@ from jobs import Job
 from support import TEMPLATE
 
 OWN = Path(__file__).parents[1] / "own_models"
-# The one of Python lies where users find it, as an overlay of a repository.
-RECIPES = {"python": TEMPLATE / "recipes/python/scikit-learn"}
-CODE = {"r": "training", "java": "src/main/java/training"}
+# Those of Python and R lie where users find them, as overlays of a repository.
+RECIPES = {
+    "python": TEMPLATE / "recipes/python/scikit-learn",
+    "r": TEMPLATE / "recipes/r/ranger",
+}
+# What belongs to the model that was replaced.
+LEFT_OVER = {"python": ("tables.py",), "r": ("glm.R", "tables.R", "csv.R")}
+CODE = {"java": "src/main/java/training"}
 CHANNELS = ("train", "holdout")
 HYPERPARAMETERS = {
     "python": {"outcome": "body_mass_g", "C": "2000", "shrinking": "true"},
@@ -42,8 +47,6 @@ def replace_dependencies(language, repository):
         end = text.index("    <!-- What training.job needs")
         own = (OWN / "java/dependencies.xml").read_text(encoding="utf-8")
         pom.write_text(f"{text[:begin]}{own}\n{text[end:]}", encoding="utf-8")
-    elif language == "r":
-        shutil.copy(OWN / language / "packages.txt", repository)
 
 
 def replace_job(language, repository):
@@ -66,11 +69,11 @@ def own_repository(bake, language, make):
     repository = bake(language, project_slug=f"own-model-{language}")
     if language in RECIPES:
         shutil.copytree(RECIPES[language], repository, dirs_exist_ok=True)
-        (repository / "training/tables.py").unlink()
+        for name in LEFT_OVER[language]:
+            (repository / "training" / name).unlink()
     else:
-        for path in (OWN / language).iterdir():
-            if path.suffix in (".R", ".java"):
-                shutil.copy(path, repository / CODE[language])
+        for path in (OWN / language).glob("*.java"):
+            shutil.copy(path, repository / CODE[language])
         shutil.copy(OWN / language / "contract.ini", repository)
     if language == "java":
         # What belongs to the model that was replaced: its reader needs FastCSV.

@@ -109,7 +109,7 @@ model_new <- function(hyperparameters) {
 
 test_that("strangers at the leader's port are sent away, and the real host gets in", {
   skip_if_not(model_several_hosts)
-  bases <- local_hosts()
+  bases <- local_hosts(c("worker", "worker-2"))
   ends <- local_program("model_new <- function(hyperparameters) job$fail('In.')")
   leader <- start(bases$localhost, program = ends)
   expect_true(wait_for_line(leader, bases$localhost, "^Hosts: "))
@@ -141,8 +141,11 @@ test_that("strangers at the leader's port are sent away, and the real host gets 
   # One that takes a host's name and goes is no host.
   connection <- visit(greeting("worker"))
   close(connection)
-  worker <- finish(start(bases$worker), bases$worker)
-  expect_identical(worker$failure, "Host localhost failed: In.")
+  worker <- start(bases$worker)
+  expect_true(wait_for_line(worker, bases$worker, "^Hosts: "))
+  last <- finish(start(bases[["worker-2"]]), bases[["worker-2"]])
+  expect_identical(last$failure, "Host localhost failed: In.")
+  expect_identical(finish(worker, bases$worker)$failure, "Host localhost failed: In.")
   expect_identical(finish(leader, bases$localhost)$failure, "In.")
 })
 

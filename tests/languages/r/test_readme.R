@@ -1,0 +1,63 @@
+# The R of the README, run as it stands there.
+
+readme <- paste(readLines(file.path(root, "README.md"), encoding = "UTF-8"), collapse = "\n")
+blocks <- regmatches(readme, gregexpr("(?s)\n```r\n.*?\n```\n", readme, perl = TRUE))[[1]] |>
+  gsub(pattern = "^\n```r\n|```\n$", replacement = "")
+
+# Train the model to start from on these tables, by channel.
+train_start <- function(tables, frame = parent.frame()) {
+  base <- local_opt_ml(frame = frame)
+  for (channel in names(tables)) {
+    folder <- file.path(base, "input/data", channel)
+    dir.create(folder)
+    utils::write.csv(tables[[channel]], file.path(folder, "a.csv"), row.names = FALSE)
+  }
+  program <- local_program(frame = frame)
+  cat(blocks[1], file = file.path(program, "model.R"))
+  unlink(file.path(program, c("glm.R", "tables.R", "csv.R")))
+  c(train_in(base, program = program), base = base)
+}
+
+# Weights that depend on a text and a number.
+make_penguins <- function(rows) {
+  species <- rep(c("Adelie", "Gentoo", "Chinstrap"), length.out = rows)
+  flipper <- 180 + seq_len(rows) %% 40
+  weight <- 10 * flipper + ifelse(species == "Gentoo", 900, 0)
+  data.frame(species = species, flipper = flipper, body_mass_g = weight)
+}
+
+test_that("the model to start from trains on text, numbers and missing values", {
+  table <- make_penguins(90)
+  table$species[4] <- NA
+  table$flipper[7] <- NA
+  run <- train_start(list(training = table, validation = make_penguins(30)))
+  expect_identical(run$status, 0L, info = paste(run$stderr, collapse = "\n"))
+  expect_match(run$stdout, "^step=1 training:rmse=[0-9.e-]+ validation:rmse=[0-9]", all = FALSE)
+  model <- readRDS(file.path(run$base, "model/model.rds"))
+  expect_equal(coef(model)[["flipper"]], 10)
+  expect_equal(coef(model)[["speciesGentoo"]], 900)
+})
+
+test_that("what is wrong with its data is one sentence", {
+  run <- train_start(list(training = make_penguins(9)[1:2]))
+  expect_identical(run$stderr, "training: there is no column body_mass_g with numbers.")
+})
+
+test_that("it has no more lines than one reads", {
+  expect_lte(length(strsplit(blocks[1], "\n")[[1]]), 40)
+})
+
+test_that("the model's predictions need nothing of this repository", {
+  base <- local_job()
+  expect_identical(train_in(base)$status, 0L)
+  file.symlink(file.path(root, "data"), file.path(base, "data"))
+  script <- withr::local_tempfile(lines = blocks[2], fileext = ".R")
+  predict <- function() {
+    processx::run("Rscript", c("--vanilla", script), wd = base, error_on_status = FALSE)
+  }
+  done <- predict()
+  expect_identical(done$status, 0L, info = done$stderr)
+  expect_match(done$stdout, "\\$fit\n.*\\$se.fit\n")
+  dir.create(file.path(base, "model/.saving"))
+  expect_match(predict()$stderr, "the job was killed while it saved: the model is not whole")
+})
