@@ -277,6 +277,11 @@ test_that("a column that the others already tell is named", {
     write_table(table),
     'The column "sum" has the same value in every row of training: leave it out.'
   )
+  table$sum <- 9007199254740992 + 2 * (table$a > 0)
+  expect_sentence(write_table(table), paste0(
+    'The column "sum" has nearly the same value in every row of training, ',
+    "as far as its digits go: leave it out."
+  ))
   table$sum <- table$c
   expect_sentence(
     write_table(table), 'The column "sum" is a linear combination of c: leave it out.'

@@ -100,12 +100,15 @@ check_columns <- function(model) {
   if (length(dependent) == 0) {
     return(invisible())
   }
+  column <- model$features[dependent[1] - 1]
   others <- model$features[setdiff(dependent[-1], 1) - 1]
   job$fail(sprintf(
     'The column "%s" %s: leave it out.',
-    model$features[dependent[1] - 1],
-    if (length(others) == 0) {
+    column,
+    if (model$least[[column]] == model$most[[column]]) {
       "has the same value in every row of training"
+    } else if (length(others) == 0) {
+      "has nearly the same value in every row of training, as far as its digits go"
     } else {
       paste("is a linear combination of", toString(others))
     }

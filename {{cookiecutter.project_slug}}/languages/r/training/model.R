@@ -87,13 +87,13 @@ model_step <- function(model) {
     model$converged <- TRUE
     return(warn_of_result(model, dependent))
   }
-  coefficients <- solved <- backsolve(model$factor, model$triangle$response)
-  for (halvings in 1:30) {
+  solved <- backsolve(model$factor, model$triangle$response)
+  for (halvings in 0:30) {
+    coefficients <- if (halvings == 0) solved else before + (solved - before) / 2^halvings
     weighed <- weigh(coefficients)
     change <- (weighed$deviance - model$deviance) / (abs(weighed$deviance) + 0.1)
     # The first deviance is not that of a model, so it may grow.
     if (is.null(before) || change < 1e-8) break
-    coefficients <- before + (solved - before) / 2^halvings
   }
   model$coefficients <- coefficients
   model[c("deviance", "triangle")] <- weighed
