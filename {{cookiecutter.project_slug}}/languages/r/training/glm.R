@@ -25,6 +25,40 @@ deviance_at <- function(logits, block) {
   sum(logit$dev.resids(block$y, logit$linkinv(logits), 1))
 }
 
+# Do one iteration of iteratively reweighted least squares.
+#
+# As glm() does it, with the same start, decomposition and criterion of convergence. Two things
+# differ: the rows are decomposed block by block, and a step after which the deviance has grown is
+# halved.
+#
+# model: the model.
+# Returns the model after the step.
+iterate <- function(model) {
+  before <- model$coefficients
+  model$factor <- model$triangle$factor
+  dependent <- find_dependent(model$factor)
+  if (length(dependent) > 0) {
+    # Weights have become 0, as they do for separated classes: nothing more can be learned.
+    model$converged <- TRUE
+    return(warn_of_result(model, dependent))
+  }
+  solved <- backsolve(model$factor, model$triangle$response)
+  for (halvings in 0:30) {
+    coefficients <- if (halvings == 0) solved else before + (solved - before) / 2^halvings
+    weighed <- weigh(coefficients)
+    change <- (weighed$deviance - model$deviance) / (abs(weighed$deviance) + 0.1)
+    # The first deviance is not that of a model, so it may grow.
+    if (is.null(before) || change < 1e-8) break
+  }
+  model$coefficients <- coefficients
+  model[c("deviance", "triangle")] <- weighed
+  model$converged <- abs(change) < model$tolerance
+  if (model$converged || model$steps + 1 >= model$max_iterations) {
+    model <- warn_of_result(model, find_separating(model, before))
+  }
+  model
+}
+
 # Weigh the training's rows and decompose them (QR).
 #
 # The triangles of two blocks, or of two hosts, one on top of the other, have the triangle of all

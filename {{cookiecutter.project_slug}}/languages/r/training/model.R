@@ -23,25 +23,11 @@ model_hyperparameters <- list(
   )
 )
 
-model_required_channels <- "training"
-
-# Make a model that has read nothing yet.
-#
-# hyperparameters: a list of typed values, by name.
-# Returns the model, a list.
 model_new <- function(hyperparameters) {
   c(hyperparameters, list(steps = 0, converged = FALSE, separated = FALSE))
 }
 
-# Read the CSV files of "training" and, if it is there, "validation".
-#
-# Data that can't be read, a target of one value and columns that depend on one another are
-# failures, with file, line and column where there are any.
-#
-# model: the model.
-# channels: for each host, by its name, the paths of each channel's files, by the channel's
-#   name.
-# Returns the model, with what is known of the data. The rows stay on their hosts.
+# Reads the CSV files of "training" and, if it is there, "validation". The rows stay on their hosts.
 model_read <- function(model, channels) {
   first <- find_first(channels)
   found <- parallel::clusterApply(
@@ -62,52 +48,15 @@ model_read <- function(model, channels) {
   model
 }
 
-# Whether the deviance has settled or the iterations are used up.
-#
-# model: the model.
-# Returns TRUE or FALSE.
 model_finished <- function(model) {
   model$converged || model$steps >= model$max_iterations
 }
 
-# Do one iteration of iteratively reweighted least squares.
-#
-# As glm() does it, with the same start, decomposition and criterion of convergence. Two things
-# differ: the rows are decomposed block by block, and a step after which the deviance has grown is
-# halved.
-#
-# model: the model.
-# Returns the model after the step.
 model_step <- function(model) {
-  before <- model$coefficients
-  model$factor <- model$triangle$factor
-  dependent <- find_dependent(model$factor)
-  if (length(dependent) > 0) {
-    # Weights have become 0, as they do for separated classes: nothing more can be learned.
-    model$converged <- TRUE
-    return(warn_of_result(model, dependent))
-  }
-  solved <- backsolve(model$factor, model$triangle$response)
-  for (halvings in 0:30) {
-    coefficients <- if (halvings == 0) solved else before + (solved - before) / 2^halvings
-    weighed <- weigh(coefficients)
-    change <- (weighed$deviance - model$deviance) / (abs(weighed$deviance) + 0.1)
-    # The first deviance is not that of a model, so it may grow.
-    if (is.null(before) || change < 1e-8) break
-  }
-  model$coefficients <- coefficients
-  model[c("deviance", "triangle")] <- weighed
-  model$converged <- abs(change) < model$tolerance
-  if (model$converged || model$steps + 1 >= model$max_iterations) {
-    model <- warn_of_result(model, find_separating(model, before))
-  }
-  model
+  iterate(model)
 }
 
 # Log loss (natural logarithm) and accuracy (share of rows, threshold 0.5).
-#
-# model: the model.
-# Returns numbers with names; those of validation only with that channel.
 model_metrics <- function(model) {
   metrics <- c("training:log_loss" = model$deviance / 2 / model$rows$training)
   found <- over_rows("validation", `+`, function(block) {
@@ -125,19 +74,10 @@ model_metrics <- function(model) {
 state <- c("converged", "separated", "coefficients", "deviance", "factor", "triangle")
 data_traits <- c("features", "rows", "positives", "least", "most")
 
-# Write all that `model_load_checkpoint()` needs to go on to one file.
-#
-# model: the model.
-# path: the file to write.
 model_save_checkpoint <- function(model, path) {
   saveRDS(model[c(state, data_traits)], path)
 }
 
-# Go on from a checkpoint.
-#
-# model: the model, with its data read.
-# path: the file to read; one that is broken or does not fit is an error.
-# Returns the model as it was.
 model_load_checkpoint <- function(model, path) {
   saved <- readRDS(path)
   if (!identical(saved[data_traits], model[data_traits])) {
@@ -147,10 +87,7 @@ model_load_checkpoint <- function(model, path) {
   model
 }
 
-# Write model.rds, a `glm` to predict with, and coefficients.csv, its table.
-#
-# model: the model.
-# folder: an empty folder.
+# model.rds is a `glm` to predict with, coefficients.csv its table.
 model_save <- function(model, folder) {
   glm <- as_glm(model)
   saveRDS(glm, file.path(folder, "model.rds"))
@@ -159,10 +96,6 @@ model_save <- function(model, folder) {
   data.table::fwrite(table, file.path(folder, "coefficients.csv"))
 }
 
-# Read back what `model_save()` wrote.
-#
-# folder: the folder; a broken file in it is an error.
-# Returns the `glm`, to predict with.
 model_load <- function(folder) {
   job$refuse_unfinished(folder)
   glm <- readRDS(file.path(folder, "model.rds"))
@@ -173,10 +106,6 @@ model_load <- function(folder) {
   glm
 }
 
-# What a reader of the model must know: rows seen, features, versions.
-#
-# model: the model.
-# Returns a list for metadata.json.
 model_metadata <- function(model) {
   list(
     rows = model$rows,
@@ -184,9 +113,6 @@ model_metadata <- function(model) {
     features = as.list(model$features),
     converged = model$converged,
     separated = model$separated,
-    versions = list(
-      R = as.character(getRversion()),
-      data.table = as.character(utils::packageVersion("data.table"))
-    )
+    versions = list(R = getRversion(), data.table = utils::packageVersion("data.table"))
   )
 }
