@@ -59,12 +59,14 @@ class Walker:
         self.contents = contents
         self.follow = follow
         self.text_of = text_of
+        self.budget = 300  # texts and functions to go through
 
     def run_text(
         self, text: str, arguments: list[str], name: str, start: Start, depth: int
     ) -> list[Start]:
         """Follow a script: each way through it counts."""
-        if depth > 8:
+        self.budget -= 1
+        if depth > 8 or self.budget < 0:
             return [replace(start, unsure=start.unsure or name)]
         try:
             nodes = parse(text.replace("\r\n", "\n"))
@@ -94,6 +96,14 @@ class Walker:
                 after += [state] if state.ended is not None else self.step(node, state)
             states = after[:MOST]
         return states
+
+    def deeper(self, nodes: list[Node], shell: Shell) -> list[Shell]:
+        """Go through what another text holds; one that names itself ends somewhere."""
+        self.budget -= 1
+        if shell.depth > 8 or self.budget < 0:
+            return [shell]
+        ends = self.walk(nodes, replace(shell, depth=shell.depth + 1))
+        return [replace(each, depth=shell.depth) for each in ends]
 
     def step(self, node: Node, shell: Shell) -> list[Shell]:
         if isinstance(node, Simple):
@@ -268,7 +278,7 @@ class Walker:
                 inner = parse(" ".join(words[1:]))
             except ShellError:
                 return [shell]
-            return self.walk(inner, shell) if shell.depth < 8 else [shell]
+            return self.deeper(inner, shell)
         if name in (".", "source", "conda", "micromamba", "mamba") and activated(words):
             return [replace(shell, start=replace(shell.start, active=activated(words)))]
         if name in (".", "source"):
@@ -279,14 +289,12 @@ class Walker:
             except ShellError:
                 inner = []
             if inner:
-                return self.walk(inner, shell)
+                return self.deeper(inner, shell)
             return [replace(shell, start=replace(shell.start, active=shell.start.active or "?"))]
         if name in shell.functions:
-            if shell.depth > 20:
-                return [shell]
-            inner = replace(shell, arguments=tuple(words[1:]), depth=shell.depth + 1)
-            ends = self.walk(shell.functions[name], inner)
-            return [replace(each, arguments=shell.arguments, depth=shell.depth) for each in ends]
+            inner = replace(shell, arguments=tuple(words[1:]))
+            ends = self.deeper(shell.functions[name], inner)
+            return [replace(each, arguments=shell.arguments) for each in ends]
         if name == "exec":
             if len(words) == 1:
                 return [shell]  # only redirections
