@@ -21,6 +21,8 @@ PASSED = {
 
 def add_tests(language, repository):
     shutil.copytree(MODELS / language, repository / TESTS[language], dirs_exist_ok=True)
+    if language == "java":  # whose test stage has the sources alone
+        shutil.copy(repository / "README.md", repository / TESTS[language])
 
 
 def test_the_algorithm_does_what_is_said_of_it(bake, language, make):

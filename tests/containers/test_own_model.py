@@ -14,39 +14,34 @@ import pytest
 from jobs import Job
 from support import TEMPLATE
 
-OWN = Path(__file__).parents[1] / "own_models"
-# Those of Python and R lie where users find them, as overlays of a repository.
+DATA = Path(__file__).parents[1] / "own_models" / "data"
+# They lie where users find them, as overlays of a repository.
 RECIPES = {
     "python": TEMPLATE / "recipes/python/scikit-learn",
     "r": TEMPLATE / "recipes/r/ranger",
+    "java": TEMPLATE / "recipes/java/tribuo",
 }
+JAVA = "src/main/java/training"
 # What belongs to the model that was replaced.
-LEFT_OVER = {"python": ("tables.py",), "r": ("glm.R", "tables.R", "csv.R")}
-CODE = {"java": "src/main/java/training"}
+LEFT_OVER = {
+    "python": ["training/tables.py"],
+    "r": ["training/glm.R", "training/tables.R", "training/csv.R"],
+    "java": [f"{JAVA}/Csv.java", f"{JAVA}/Table.java", f"{JAVA}/Xgboost.java"]
+    + ["src/test/java/training/ModelTest.java"],
+}
 CHANNELS = ("train", "holdout")
 HYPERPARAMETERS = {
     "python": {"outcome": "body_mass_g", "C": "2000", "shrinking": "true"},
     "r": {"outcome": "body_mass_g", "trees": "50", "bootstrap": "true"},
-    "java": {"outcome": "body_mass_g", "resamples": "50", "bootstrap": "true"},
+    "java": {"outcome": "body_mass_g", "trees": "50", "half": "true"},
 }
 # A fit of several seconds, and the line with which it begins.
 SLOW = {
     "python": {"tol": "1e-300", "max_iter": "50000000"},
     "r": {"splits": "8000"},
-    "java": {"resamples": "400000"},
+    "java": {"trees": "2000"},
 }
-BEGINS = {"python": "Fitting", "r": "Growing", "java": "Fitting"}
-
-
-def replace_dependencies(language, repository):
-    """Edit the dependency file as the README says."""
-    if language == "java":
-        pom = repository / "pom.xml"
-        text = pom.read_text(encoding="utf-8")
-        begin = text.index("    <dependency>", text.index("add yours here"))
-        end = text.index("    <!-- What training.job needs")
-        own = (OWN / "java/dependencies.xml").read_text(encoding="utf-8")
-        pom.write_text(f"{text[:begin]}{own}\n{text[end:]}", encoding="utf-8")
+BEGINS = {"python": "Fitting", "r": "Growing", "java": "Growing"}
 
 
 def replace_job(language, repository):
@@ -67,23 +62,12 @@ def replace_job(language, repository):
 def own_repository(bake, language, make):
     """A repository with the other model in place of the template's."""
     repository = bake(language, project_slug=f"own-model-{language}")
-    if language in RECIPES:
-        shutil.copytree(RECIPES[language], repository, dirs_exist_ok=True)
-        for name in LEFT_OVER[language]:
-            (repository / "training" / name).unlink()
-    else:
-        for path in (OWN / language).glob("*.java"):
-            shutil.copy(path, repository / CODE[language])
-        shutil.copy(OWN / language / "contract.ini", repository)
-    if language == "java":
-        # What belongs to the model that was replaced: its reader needs FastCSV.
-        for name in ("Csv", "Table", "Xgboost"):
-            (repository / CODE[language] / f"{name}.java").unlink()
-        (repository / "src/test/java/training/ModelTest.java").unlink()
-    replace_dependencies(language, repository)
+    shutil.copytree(RECIPES[language], repository, dirs_exist_ok=True)
+    for name in LEFT_OVER[language]:
+        (repository / name).unlink()
     replace_job(language, repository)
     shutil.rmtree(repository / "data")
-    shutil.copytree(OWN / "data", repository / "data")
+    shutil.copytree(DATA, repository / "data")
     if language == "python":
         make(repository, "lock")
     make(repository, "build")
@@ -94,7 +78,7 @@ def own_repository(bake, language, make):
 def job(engine, own_repository, tmp_path):
     job = Job(engine, f"{own_repository.name}:local", tmp_path / "job")
     shutil.rmtree(job.folder / "input/data")
-    shutil.copytree(OWN / "data", job.folder / "input/data")
+    shutil.copytree(DATA, job.folder / "input/data")
     job.configure("inputdataconfig", {name: {"TrainingInputMode": "File"} for name in CHANNELS})
     yield job
     job.close()
