@@ -81,6 +81,11 @@ public final class Toy implements Algorithm {
     }
     Thread.sleep(settings.get(PAUSE));
     switch (settings.get(TROUBLE)) {
+      case "asks" -> {
+        while (!stopRequested.getAsBoolean()) {
+          Thread.sleep(10);
+        }
+      }
       case "bug" -> throw new IllegalStateException("a bug\nof two lines");
       case "memory" -> Log.line("" + new long[Integer.MAX_VALUE].length);
       case "stack" -> step(steps, stopRequested);
@@ -109,6 +114,9 @@ public final class Toy implements Algorithm {
 
   @Override
   public void saveCheckpoint(Path path) throws IOException {
+    if (settings.get(TROUBLE).equals("full") && count == settings.get(COUNT)) {
+      throw new IOException("No space left on device");
+    }
     Files.writeString(path, "" + count);
   }
 

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -101,6 +102,36 @@ class TrainTest {
         .map(line -> line.substring(0, 16))
         .toList());
     assertEquals(0, run.exitCode());
+  }
+
+  /** Who resumed from a fit that was cut short would take it for a whole one. */
+  @Test
+  void fitThatAskedAndWasToldToStopHasAModelAndNoCheckpoint() throws Exception {
+    Files.createDirectories(root.resolve("checkpoints"));
+
+    Job.Run run = stopAt("A long step.", "--count", "1", "--pause", "1001", "--trouble", "asks");
+
+    assertEquals(0, run.exitCode(), run.err());
+    assertEquals("1", job.read("model/count.txt"));
+    assertEquals(true, job.metadata().get("stopped"));
+    try (Stream<Path> files = Files.list(root.resolve("checkpoints"))) {
+      assertEquals(List.of(), files.toList());
+    }
+  }
+
+  /** C64. */
+  @Test
+  void lastCheckpointThatDoesNotFitCostsNoModel() throws Exception {
+    Files.createDirectories(root.resolve("checkpoints"));
+
+    Job.Run run = job.run("--trouble", "full");
+
+    assertEquals(0, run.exitCode(), run.err());
+    assertTrue(run.lines().contains("WARNING: the last checkpoint can't be had (No space is left "
+        + "on the disk (%s): raise VolumeSizeInGB in training-job.json): the model is saved without "
+            .formatted(root.resolve("checkpoints/checkpoint-00000003")) + "it."), run.out());
+    assertEquals("", run.err());
+    assertEquals("3", job.read("model/count.txt"));
   }
 
   @Test

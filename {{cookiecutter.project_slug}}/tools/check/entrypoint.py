@@ -206,14 +206,10 @@ def train_on_path(repository: Repository) -> Found:
     program would say the same to whoever reads the Dockerfile, and `docker run IMAGE` would
     start it on a laptop too."""
     image = repository.image
-    if not image:
+    if not image or not any(is_train(each) for each in starts(repository)):
         return
     there, path = repository.contents.train_program
-    if (
-        there
-        and repository.contents.base.start != "tini --"
-        and not (image.entrypoint and image.entrypoint.words)
-    ):
+    if there and not (image.entrypoint and image.entrypoint.words):
         where = path or "the training toolkit's"
         what = f'"train" is found on the PATH ({where}), and no ENTRYPOINT says so'
         yield (

@@ -231,8 +231,7 @@ def not_executable(repository: Repository) -> Found:
         else []
     )
     there, train = repository.contents.train_program
-    unnamed = not (image.entrypoint and image.entrypoint.words)
-    paths += [train] if there and train and unnamed else []
+    paths += [train] if there and train and any(map(is_train, starts(repository))) else []
     paths += [
         image.path(each.words[0])
         for each in starts(repository)
@@ -247,9 +246,7 @@ def not_executable(repository: Repository) -> Found:
         if not text.startswith("#!") and not path.endswith((".jar", ".pyz")):
             what = f'{name} is started by itself and has no "#!" line'
             yield repository.dockerfile, line, f"{what}: {advice(repository)}"
-        every = [each for stage in repository.stages for each in stage.instructions]
-        runs = " ".join(each.rest for each in every if each.name == "RUN")
-        runs += " ".join(body for each in every for _, body in each.heredocs)
+        runs = " ".join(each.text for each in repository.contents.runs)
         flags = [each.flag("chmod") for each, _, _ in image.copies]
         if (
             not re.search(r"\bchmod\b", runs)
@@ -301,10 +298,8 @@ def interpreter(repository: Repository) -> Found:
                 continue
             located = contents.locate(name)
             if located is False:
-                # What a RUN calls is there, or the build stops; unless the RUN's PATH is another.
-                same = not contents.places and "micromamba" not in repository.image.root.base
-                same = same and short not in contents.base.programs
-                lower = [WARNING] if same and contents.is_called(name) else []
+                # What a RUN calls is there, or the build stops.
+                lower = [WARNING] if contents.is_called(name) else []
                 yield repository.dockerfile, line, missing(repository, name, short), *lower
                 return
             if (
@@ -336,7 +331,7 @@ def missing(repository: Repository, name: str, short: str) -> str:
     provided = contents.base.programs.get(short)
     if provided and provided not in contents.folders:
         what = f"ENV PATH leaves out {provided}, where the base has {short}"
-        return f"{what}: write ENV PATH={contents.stage.variables['PATH']}:$PATH"
+        return f"{what}: write {provided}:$PATH behind it"
     if "micromamba" in contents.stage.root.base:
         return (
             f"the base's own ENTRYPOINT, _entrypoint.sh, puts {short} on the PATH, "

@@ -30,6 +30,7 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
+import training.job.Cluster;
 import training.job.JobFiles;
 import training.job.TrainingFailure;
 
@@ -78,6 +79,30 @@ final class Csv {
       }
     });
     return isBlank(header) ? List.of() : header;
+  }
+
+  /** The columns that all files must have, and the file that they were found in. */
+  record Columns(String place, List<String> names) {}
+
+  /** Returns the columns of the first file that has some, on the first host that has one. */
+  static Columns columns(List<Path> files, Cluster cluster)
+      throws IOException, InterruptedException {
+    String own = "";
+    for (Path file : files) {
+      List<String> header = own.isEmpty() ? readHeader(file) : List.of();
+      own += header.isEmpty() ? "" : JobFiles.nameOf(file) + "\0" + String.join("\0", header);
+    }
+    Map<String, String> found = cluster.collect(own);
+    for (Map.Entry<String, String> host : found.entrySet()) {
+      if (!host.getValue().isEmpty()) {
+        List<String> words = List.of(host.getValue().split("\0", -1));
+        boolean here = host.getKey().equals(cluster.hosts().current());
+        return new Columns(
+            words.get(0) + (here ? "" : " of " + host.getKey()), words.subList(1, words.size()));
+      }
+    }
+    throw new TrainingFailure("%s has no header.".formatted(
+        files.isEmpty() ? "Each file" : JobFiles.nameOf(files.get(0))));
   }
 
   private static boolean isBlank(List<String> fields) {

@@ -3,26 +3,20 @@ package training;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.zip.CRC32;
 import ml.dmlc.xgboost4j.java.Booster;
-import ml.dmlc.xgboost4j.java.Communicator;
 import ml.dmlc.xgboost4j.java.DMatrix;
-import ml.dmlc.xgboost4j.java.RabitTracker;
 import ml.dmlc.xgboost4j.java.XGBoost;
 import ml.dmlc.xgboost4j.java.XGBoostError;
 import training.job.Algorithm;
 import training.job.Cluster;
-import training.job.Hosts;
 import training.job.Hyperparameter;
 import training.job.Hyperparameters;
-import training.job.JobFiles;
 import training.job.Log;
 import training.job.TrainingFailure;
 
@@ -65,26 +59,12 @@ public final class Model implements Algorithm {
     return true;
   }
 
-  /** Connects XGBoost's collective, by a tracker on the leader; its ranks follow IP addresses. */
   @Override
-  public void join(Cluster cluster) throws IOException, XGBoostError, InterruptedException {
+  public void join(Cluster cluster) throws XGBoostError, InterruptedException {
     this.cluster = cluster;
-    Hosts hosts = cluster.hosts();
-    if (!hosts.several()) {
-      return;
+    if (cluster.hosts().several()) {
+      Xgboost.join(cluster);
     }
-    Xgboost.load();
-    String address = cluster.leaderAddress();
-    if (hosts.leads()) {
-      new RabitTracker(hosts.names().size(), address, TRACKER_PORT, cluster.timeout()).start();
-    }
-    cluster.barrier(); // Now the tracker listens.
-    Communicator.init(Map.of(
-        "dmlc_tracker_uri", address,
-        "dmlc_tracker_port", TRACKER_PORT,
-        "dmlc_task_id", String.format(Locale.ROOT, "%06d", hosts.rank()),
-        "dmlc_timeout", cluster.timeout(),
-        "dmlc_retry", 1));
   }
 
   /**
@@ -110,47 +90,22 @@ public final class Model implements Algorithm {
         "seed_per_iteration", true,
         // The CPUs of the container, not of the machine.
         "nthread", Runtime.getRuntime().availableProcessors());
-    String own = "";
-    for (Path file : channels.get("training")) {
-      List<String> header = Csv.readHeader(file);
-      if (!header.isEmpty()) {
-        own = JobFiles.nameOf(file) + "\0" + String.join("\0", header);
-        break;
-      }
-    }
-    Map<String, String> headers = cluster.collect(own);
-    headers.values().removeIf(String::isEmpty);
-    if (headers.isEmpty()) {
-      throw new TrainingFailure("%s has no header.".formatted(channels.get("training").stream()
-          .findFirst()
-          .map(file -> JobFiles.nameOf(file).toString())
-          .orElse("Channel \"training\"")));
-    }
-    Map.Entry<String, String> first = headers.entrySet().iterator().next();
-    List<String> columns = new ArrayList<>(List.of(first.getValue().split("\0", -1)));
-    String place = columns.remove(0);
-    if (!first.getKey().equals(cluster.hosts().current())) {
-      place += " of " + first.getKey();
-    }
+    Csv.Columns columns = Csv.columns(channels.get("training"), cluster);
     for (String channel : List.of("training", "validation")) {
       if (channels.containsKey(channel)) {
-        try (Table table = new Table(place, columns, settings.get(TARGET))) {
+        try (Table table = new Table(columns, settings.get(TARGET))) {
           matrices.put(channel, table.read(channels.get(channel)));
         }
-        long all = cluster.collect(String.valueOf(matrices.get(channel).rowNum())).values().stream()
+        long own = matrices.get(channel).rowNum();
+        Log.line("Read %s rows of %s.".formatted(own, channel));
+        rows.put(channel, cluster.collect(String.valueOf(own)).values().stream()
             .mapToLong(Long::parseLong)
-            .sum();
-        if (all == 0) {
-          throw new TrainingFailure("%s has a header but no rows.".formatted(place));
+            .sum());
+        if (rows.get(channel) == 0) {
+          throw new TrainingFailure("%s has a header but no rows.".formatted(columns.place()));
         }
-        rows.put(channel, all);
       }
     }
-    List<String> read = new ArrayList<>();
-    for (Map.Entry<String, DMatrix> entry : matrices.entrySet()) {
-      read.add(entry.getValue().rowNum() + " rows of " + entry.getKey());
-    }
-    Log.line("Read %s.".formatted(String.join(", ", read)));
     // No round yet: that is how the library makes a booster.
     booster = configured(
         XGBoost.train(matrices.get("training"), parameters, 0, matrices, null, null));
@@ -171,11 +126,6 @@ public final class Model implements Algorithm {
   /** Grows one tree. */
   @Override
   public void step(int steps, BooleanSupplier stopRequested) throws XGBoostError {
-    // A new tree builder for each tree: it draws a random number when it is made, so one that is
-    // kept would sample other rows than the one that a resumed training makes.
-    booster.setParam("tree_method", "approx");
-    booster.getNumBoostedRound(); // Applies the setting.
-    booster.setParam("tree_method", "hist");
     booster.update(matrices.get("training"), steps);
   }
 
@@ -237,10 +187,8 @@ public final class Model implements Algorithm {
     metadata.put("rows", rows);
     metadata.put("target", settings.get(TARGET));
     metadata.put("features", features());
-    Map<String, String> versions = new LinkedHashMap<>();
-    versions.put("java", System.getProperty("java.version"));
-    versions.put("xgboost", Xgboost.version());
-    metadata.put("versions", versions);
+    metadata.put("versions",
+        Map.of("java", System.getProperty("java.version"), "xgboost", Xgboost.version()));
     return metadata;
   }
 

@@ -37,12 +37,12 @@ final class Table implements AutoCloseable {
   private float[] labels = new float[1024];
   private int rows;
 
-  /** Makes an empty table with the columns of the file at {@code place}, in its order. */
-  Table(String place, List<String> columns, String target) {
-    this.place = place;
+  /** Makes an empty table with these columns, in their order. */
+  Table(Csv.Columns columns, String target) {
+    this.place = columns.place();
     this.target = target;
-    features = columns.stream().filter(name -> !name.equals(target)).toList();
-    for (String name : columns) {
+    features = columns.names().stream().filter(name -> !name.equals(target)).toList();
+    for (String name : columns.names()) {
       places.put(name, features.indexOf(name));
     }
     rowsInBlock = Math.max(1, VALUES_IN_BLOCK / Math.max(1, features.size()));

@@ -81,9 +81,12 @@ public final class Train {
     Map<String, List<Path>> channels =
         Channels.read(files, model.requiredChannels(), hosts, cluster::collect);
 
+    Checkpoints checkpoints = new Checkpoints(files, settings.asMap());
+    if (cluster.onAnyHost(stop.received()) && !checkpoints.any()) {
+      throw Stop.tooEarly();
+    }
     model.join(cluster);
     model.read(settings, channels);
-    Checkpoints checkpoints = new Checkpoints(files, settings.asMap());
     int steps = checkpoints.resume(model::loadCheckpoint);
     cluster.refuseOtherSteps(steps);
     checkpoints.refuseOthers(model.finished(steps));
@@ -91,12 +94,12 @@ public final class Train {
     Map<String, Double> metrics = Map.of();
     boolean stopped = cluster.onAnyHost(stop.received());
     while (!model.finished(steps) && !stopped) {
-      model.step(steps, stop::received);
+      model.step(steps, stop::ask);
       steps++;
-      if (hosts.leads() && checkpoints.due()) {
+      if (hosts.leads() && checkpoints.due() && !model.finished(steps)) {
         checkpoints.save(steps, model::saveCheckpoint);
       }
-      metrics = orNone("metrics", model, model::metrics);
+      metrics = orNone("metrics", hosts, model::metrics);
       if (hosts.leads()) {
         Log.step(steps, metrics);
       }
@@ -111,24 +114,35 @@ public final class Train {
     }
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("hyperparameters", settings.asMap());
-    metadata.put("metrics", metrics.isEmpty() ? orNone("metrics", model, model::metrics) : metrics);
+    metadata.put("metrics", metrics.isEmpty() ? orNone("metrics", hosts, model::metrics) : metrics);
     metadata.put("steps", steps);
-    metadata.put("stopped", !model.finished(steps));
-    metadata.putAll(orNone("metadata", model, model::metadata));
+    metadata.put("stopped", stop.told() || !model.finished(steps));
+    metadata.putAll(orNone("metadata", hosts, model::metadata));
     if (hosts.leads()) {
-      checkpoints.save(steps, model::saveCheckpoint);
       outcome.undisturbed(
           () -> new ModelFolder(files).save(model::save, model::load, metadata));
+      // Who resumes from a fit that was cut short would take it for a whole one.
+      if (!stop.told()) {
+        try {
+          checkpoints.save(steps, model::saveCheckpoint);
+        } catch (Exception e) {
+          outcome.warn("the last checkpoint can't be had (%s): the model is saved without it.", e);
+        }
+      }
     }
   }
 
-  /** Returns what the model says of itself, or nothing where that fails, which costs no model. */
-  private <T> Map<String, T> orNone(
-      String what, Algorithm model, Callable<Map<String, T>> says) throws Exception {
+  /**
+   * Returns what the model says of itself, or nothing where that fails, which costs no model.
+   *
+   * <p>On several hosts all do the same calls, so that a failure of one must end them all.
+   */
+  private <T> Map<String, T> orNone(String what, Hosts hosts, Callable<Map<String, T>> says)
+      throws Exception {
     try {
       return new LinkedHashMap<>(says.call());
     } catch (Exception | AssertionError | LinkageError | StackOverflowError e) {
-      if (e instanceof TrainingFailure || (e instanceof Exception error && model.lostHost(error))) {
+      if (e instanceof TrainingFailure || hosts.several()) {
         throw e;
       }
       outcome.warn("the " + what + " can't be had (%s): the model is saved without them.", e);

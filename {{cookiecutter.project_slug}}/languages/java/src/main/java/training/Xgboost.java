@@ -2,15 +2,40 @@ package training;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Properties;
+import ml.dmlc.xgboost4j.java.Communicator;
 import ml.dmlc.xgboost4j.java.DMatrix;
+import ml.dmlc.xgboost4j.java.RabitTracker;
 import ml.dmlc.xgboost4j.java.XGBoost;
 import ml.dmlc.xgboost4j.java.XGBoostError;
+import training.job.Cluster;
+import training.job.Hosts;
 import training.job.TrainingFailure;
 
 /** XGBoost's own ways: how it loads, what it is called, how it says that a host is lost. */
 final class Xgboost {
+  private static final int TRACKER_PORT = 9099;
+
   private Xgboost() {}
+
+  /** Connects XGBoost's collective, by a tracker on the leader; its ranks follow IP addresses. */
+  static void join(Cluster cluster) throws XGBoostError, InterruptedException {
+    load();
+    Hosts hosts = cluster.hosts();
+    String address = cluster.leaderAddress();
+    if (hosts.leads()) {
+      new RabitTracker(hosts.names().size(), address, TRACKER_PORT, cluster.timeout()).start();
+    }
+    cluster.barrier(); // Now the tracker listens.
+    Communicator.init(Map.of(
+        "dmlc_tracker_uri", address,
+        "dmlc_tracker_port", TRACKER_PORT,
+        "dmlc_task_id", String.format(Locale.ROOT, "%06d", hosts.rank()),
+        "dmlc_timeout", cluster.timeout(),
+        "dmlc_retry", 1));
+  }
 
   /** Returns whether an error means that the connection to another host was lost. */
   static boolean lostConnection(Exception error) {

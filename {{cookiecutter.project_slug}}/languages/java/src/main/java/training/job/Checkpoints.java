@@ -44,6 +44,7 @@ public final class Checkpoints {
   private long dueAt = System.nanoTime();
   /** How the job's hyperparameters differ from those of the checkpoint it resumed from. */
   private String differences = "";
+  private Path resumedFrom;
 
   /** Takes the folder of the job whose files these are, and its hyperparameters. */
   public Checkpoints(JobFiles files, Map<String, Object> hyperparameters) {
@@ -71,6 +72,7 @@ public final class Checkpoints {
         load.accept(state);
         int step = Integer.parseInt(name.substring(name.length() - 8));
         compare(name, made);
+        resumedFrom = found.get(i);
         Log.line("Resuming from %s, after step %s.".formatted(name, step));
         return step;
       } catch (Exception e) {
@@ -99,6 +101,11 @@ public final class Checkpoints {
     }
   }
 
+  /** Returns whether there are any to resume from. */
+  public boolean any() throws IOException {
+    return kept && !found().isEmpty();
+  }
+
   /** Returns whether to save now: at most every second and for a tenth of the time. */
   public boolean due() {
     return kept && System.nanoTime() - dueAt >= 0;
@@ -117,6 +124,9 @@ public final class Checkpoints {
     long start = System.nanoTime();
     Path path = folder.resolve(String.format(Locale.ROOT, "checkpoint-%08d", step));
     Path aside = sibling(path, ".sagemaker-ignore");
+    if (path.equals(resumedFrom)) {
+      return; // It is there, and whole.
+    }
     try {
       save.accept(aside);
       if (!Files.exists(aside)) {

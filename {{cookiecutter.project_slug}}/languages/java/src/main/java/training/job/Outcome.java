@@ -87,8 +87,10 @@ public final class Outcome {
   /** Says once what goes wrong and costs no model; the trace of it goes to stderr. */
   public void warn(String sentence, Throwable error) {
     if (warned.add(sentence)) {
-      Log.line("WARNING: " + sentence.formatted(sentence(error)));
-      System.err.print(trace(error));
+      Log.line("WARNING: " + sentence.formatted(sentence(error).replaceFirst("[.]$", "")));
+      if (!(mendable(error, null) instanceof TrainingFailure)) {
+        System.err.print(trace(error));
+      }
     }
   }
 

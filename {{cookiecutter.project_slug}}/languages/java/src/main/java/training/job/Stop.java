@@ -10,6 +10,7 @@ import java.lang.reflect.Proxy;
  */
 public final class Stop {
   private volatile boolean received;
+  private volatile boolean told;
 
   private Stop() {}
 
@@ -35,6 +36,17 @@ public final class Stop {
   /** Returns whether it has come. */
   public boolean received() {
     return received;
+  }
+
+  /** Returns whether it has come, to a model that then does less than it was to do. */
+  public boolean ask() {
+    told |= received;
+    return received;
+  }
+
+  /** Returns whether a model asked, and was told that it has come. */
+  public boolean told() {
+    return told;
   }
 
   /** Throws TrainingFailure if it has come, before there is anything to save. */
