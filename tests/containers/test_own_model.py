@@ -21,13 +21,16 @@ RECIPES = {
     "r": TEMPLATE / "recipes/r/ranger",
     "java": TEMPLATE / "recipes/java/tribuo",
 }
-JAVA = "src/main/java/training"
 # What belongs to the model that was replaced.
 LEFT_OVER = {
     "python": ["training/tables.py"],
     "r": ["training/glm.R", "training/tables.R", "training/csv.R"],
-    "java": [f"{JAVA}/Csv.java", f"{JAVA}/Table.java", f"{JAVA}/Xgboost.java"]
-    + ["src/test/java/training/ModelTest.java"],
+    "java": [
+        "src/main/java/training/Csv.java",
+        "src/main/java/training/Table.java",
+        "src/main/java/training/Xgboost.java",
+        "src/test/java/training/ModelTest.java",
+    ],
 }
 CHANNELS = ("train", "holdout")
 HYPERPARAMETERS = {
