@@ -52,6 +52,7 @@ if (way == "generate") {
   source("train.R")
   job$cpu_limit <- function(...) 1
   source("model.R")
+  job$join(list(current = "algo-1", names = "algo-1"), able = TRUE)
   watch()
   given <- list(target = "is_male", max_iterations = 25, tolerance = 1e-8, in_memory = way == "memory")
   own <- list(training = file)

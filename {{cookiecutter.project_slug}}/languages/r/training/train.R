@@ -30,9 +30,9 @@ if (is_program) {
   )
   .First.sys()
 }
-for (file in list.files(file.path(code, "job"), "[.]R$", full.names = TRUE)) {
-  sys.source(file, job)
-}
+list.files(file.path(code, "job"), "[.]R$", full.names = TRUE) |>
+  lapply(sys.source, envir = job) |>
+  invisible()
 
 # Run the program.
 #
