@@ -1,4 +1,4 @@
-"""The commands of the generated README, run as they stand there: parsed, so that they can't drift.
+"""The commands of the generated README and of the manual, run as they stand: they can't drift.
 
 tests/docs says of each command of every document which test runs it.
 """
@@ -11,7 +11,7 @@ import subprocess
 import zipfile
 
 import pytest
-from readme import VARIABLES, blocks, commands, readme_of, section, variables
+from readme import VARIABLES, blocks, commands, manual_of, readme_of, section, variables
 from support import once
 
 DEPENDENCY = """
@@ -47,7 +47,7 @@ def shell(engine, make_environment):
 
 @once
 def test_one_bare_command_trains(own_repository, shell):
-    (script,) = [each for each in blocks(readme_of(own_repository)) if each.startswith("docker ")]
+    (script,) = [each for each in blocks(manual_of(own_repository)) if each.startswith("docker ")]
     output = shell(own_repository, script)
     assert "inputdataconfig.json is missing: taking the folders under" in output
     metadata = json.loads((own_repository / "runs/model/metadata.json").read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def test_a_company_gives_its_own_base(
     company = f"company-{language}:1"
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\nLABEL company=yes\n")
     shell(tmp_path, f"{shlex.quote(engine)} build --tag {company} .")
-    (variable,) = [each for each in variables(readme_of(own_repository)) if "BASE=" in each]
+    (variable,) = [each for each in variables(manual_of(own_repository)) if "BASE=" in each]
     image = f"company-{own_repository.name}:local"
     given = variable.replace("…", f"{company} {build_args}")
     shell(own_repository, f"make build IMAGE={image} {given}")
@@ -89,7 +89,7 @@ def test_a_company_gives_its_own_certificate(
     bake, shell, engine, base_images, build_args, language
 ):
     repository = bake(language, project_slug=f"certificate-{language}")
-    (script,) = [each for each in blocks(readme_of(repository)) if "CA_CERTIFICATE" in each]
+    (script,) = [each for each in blocks(manual_of(repository)) if "CA_CERTIFICATE" in each]
     make_one = "req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=company -days 2"
     base = base_images["maven" if language == "java" else language]
     command = [engine, "run", "--rm", "--entrypoint=openssl", base, *make_one.split()]

@@ -2,9 +2,11 @@
 
 import re
 
+from support import TEMPLATE
+
 TOOLS = ("make", "docker", "aws", "python3", "git", "sudo", "cruft", "uvx", "pipx", "cookiecutter")
 
-# A variable of the generated README → the test that uses it.
+# A variable of the generated README or the manual → the test that uses it.
 VARIABLES = {
     'ARGS="--hyperparameter NAME=VALUE"': "test_a_variable_behind_make_train",
     'ARGS="--stop-after 5"': "test_stop_after_ends",
@@ -59,3 +61,9 @@ def variables(readme):
 def readme_of(repository):
     """Return the README of a repository."""
     return (repository / "README.md").read_text(encoding="utf-8")
+
+
+def manual_of(repository):
+    """Return the manual, as if it were written for a repository."""
+    text = (TEMPLATE / "docs/manual.md").read_text(encoding="utf-8")
+    return text.replace("SLUG", repository.name)

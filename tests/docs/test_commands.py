@@ -6,7 +6,7 @@ containers/test_recipes.py runs those that need nothing but an engine, as they a
 import re
 import subprocess
 
-from readme import VARIABLES, commands, readme_of, variables
+from readme import VARIABLES, commands, manual_of, readme_of, variables
 from support import TEMPLATE, oldest_python, tracked_files
 
 # Every command of the generated README and of the template's → the test that runs it. SLUG stands
@@ -76,12 +76,13 @@ COMMANDS = {
 
 
 def test_every_command_of_the_documents_is_run_by_a_test(repository):
-    texts = [readme_of(repository), (repository / "AGENTS.md").read_text(encoding="utf-8")]
+    texts = [readme_of(repository), manual_of(repository)]
+    texts.append((repository / "AGENTS.md").read_text(encoding="utf-8"))
     for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md"):
         texts.append((TEMPLATE / name).read_text(encoding="utf-8"))
     found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
     assert found - set(COMMANDS) == set(), "commands that no test is known to run"
-    assert set(variables(texts[0])) == set(VARIABLES)
+    assert set(variables(texts[0] + texts[1])) == set(VARIABLES)
 
 
 def test_the_tests_that_run_the_commands_exist():
