@@ -69,9 +69,9 @@ def test_the_container_sees_the_job_that_training_job_json_describes(own_reposit
 
 @once
 def test_stop_after_ends_as_stop_training_job_does_c5(language, train_local, own_repository):
-    done = train_local("--stop-after", "8", *long(language))
+    done = train_local("--stop-after", "20", *long(language))
     assert done.returncode == 0, done.stdout
-    assert "Status: Stopped (stopped after 8 s), exit code 0" in done.stdout
+    assert "Status: Stopped (stopped after 20 s), exit code 0" in done.stdout
     assert (run_folder(done.stdout, own_repository) / "model.tar.gz").exists()
 
 
@@ -117,7 +117,7 @@ def test_several_hosts_train_one_model_c96_c100(engine, train_local, own_reposit
 
 @once
 def test_a_killed_host_fails_the_job_c98(engine, language, train_local, own_repository):
-    done = train_local("--hosts", "2", "--kill-host", "algo-2:12", *long(language))
+    done = train_local("--hosts", "2", "--kill-host", "algo-2:20", *long(language))
     assert done.returncode == 1
     assert "Status: Failed\nFailureReason: AlgorithmError: killed by --kill-host" in done.stdout
     assert "\n  algo-1: AlgorithmError: Host algo-2 is gone: the job can't go on" in done.stdout
