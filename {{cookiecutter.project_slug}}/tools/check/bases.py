@@ -72,7 +72,7 @@ BASES: list[tuple[str, Base]] = [
     (r"rocker/(rstudio|tidyverse|verse|geospatial|shiny|ml|ml-verse|cuda|ml-gpu|binder).*",
      Base(R)),
     (r"(rocker/)?r-base|rocker/(r-ver|r-base|r-ubuntu|r2u|r-apt|drd|r-devel)|eddelbuettel/r2u.*"
-     r"|rhub/r-minimal|(rstudio|posit)/r-base|(ghcr\.io/)?rocker-org/(devcontainer/)?r-ver",
+     r"|rhub/r-minimal|(rstudio|posit)/r-base",
      Base(R, NO_JAVA)),
     (r"bioconductor/.*", Base(R)),
     (r"eclipse-temurin", Base(JAVA, (*NO_PYTHON, *NO_R), start="exec")),
@@ -104,7 +104,7 @@ def base_of(image: str) -> Base:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
-    name = OFFICIAL.sub("", head + slash + last)
+    name = OFFICIAL.sub("", head + slash + last).replace("ghcr.io/rocker-org/", "rocker/")
     for pattern, base in BASES:
         if not re.fullmatch(pattern, name):
             continue

@@ -7,7 +7,7 @@ import posixpath
 
 from check.build import own_instructions
 from check.launchers import TINI, program_of
-from check.process import advice, is_train, line_of_entry, named_in_cmd, starts
+from check.process import advice, is_train, line_of_entry, named_in_cmd, own_words, starts
 from check.program import other, other_program
 from check.repository import JOB, Repository
 from check.rules import WARNING, Found, rule
@@ -108,10 +108,10 @@ def shell_wrapper(repository: Repository) -> Found:
     waits."""
     found = [each for each in starts(repository) if each.waits in ("a shell", "su")]
     if found and not any(each.stops and not each.words for each in found):
-        what = (
-            "ENTRYPOINT starts a shell, and SIGTERM reaches that alone: name the program itself, "
-        )
-        what += f'{advice(repository)}, or end the script with exec program "$@"'
+        what = "ENTRYPOINT starts a shell, and SIGTERM reaches that alone: "
+        what += 'end the script with exec program "$@"'
+        if repository.language or own_words(repository, found[0]):
+            what += f", or name the program itself, {advice(repository)}"
         yield repository.dockerfile, line_of_entry(repository), what
 
 
@@ -124,16 +124,16 @@ def waiting_launcher(repository: Repository) -> Found:
     for each in starts(repository):
         if each.waits in ("", "a shell", "su"):
             continue
-        instead = advice(repository)
-        if each.waits in ("conda run", "mamba run") and each.launcher:
-            place = each.active if each.active.startswith("/") else f"/opt/conda/envs/{each.active}"
-            place = "/opt/conda" if each.active == "base" else place
-            words = [f"{place}/bin/{each.launcher}", *each.words[1:]]
-            words = words[:-1] if words[-1] == "train" else words
-            instead = f"name the environment's own program, ENTRYPOINT {json.dumps(words)}"
+        words = own_words(repository, each)
+        instead = f"start {json.dumps(words)} in its place" if words else "start the program itself"
+        if each.waits in ("conda run", "mamba run") and words:
+            instead = f"name the environment's own program, {json.dumps(words)}, in its place"
         elif each.waits in ("accelerate launch", "deepspeed"):
-            script = program_of(each.words).script or "train.py"
-            instead = f'write ENTRYPOINT ["torchrun", "{script}"], which hands it on'
+            words = ["torchrun", *(words[1:] or ["train.py"])]
+            instead = f"start {json.dumps(words)}, which hands it on, or start it in a script with "
+            instead += "& and a trap that does"
+        elif each.waits == "xvfb-run":
+            instead = "start Xvfb in a script that ends with exec and the program"
         what = f"{each.waits} waits for the program, and SIGTERM reaches {each.waits} alone"
         yield repository.dockerfile, line_of_entry(repository), f"{what}: {instead}"
 
@@ -206,10 +206,14 @@ def train_on_path(repository: Repository) -> Found:
     program would say the same to whoever reads the Dockerfile, and `docker run IMAGE` would
     start it on a laptop too."""
     image = repository.image
-    if not image or not any(is_train(each) for each in starts(repository)):
+    if not image:
         return
     there, path = repository.contents.train_program
-    if there and not (image.entrypoint and image.entrypoint.words):
+    if (
+        there
+        and repository.contents.base.start != "tini --"
+        and not (image.entrypoint and image.entrypoint.words)
+    ):
         where = path or "the training toolkit's"
         what = f'"train" is found on the PATH ({where}), and no ENTRYPOINT says so'
         yield (

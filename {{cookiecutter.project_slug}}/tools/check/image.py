@@ -32,10 +32,13 @@ def data_path(repository: Repository) -> Found:
     # Another program may want it, as a default.
     lower = [] if repository.is_own else [WARNING]
     for each, name, value in settings(repository):
-        named = repository.is_own and DATA_NAME.fullmatch(name.upper())
-        if re.search(r"/opt/ml/input|^s3://", value) or named:
+        place = re.search(r"/opt/ml/input|^s3://", value)
+        named = repository.is_own and DATA_NAME.fullmatch(name.upper()) and "cache" not in value
+        if place or named:
+            # An ENV of another place may be of use to the program.
+            own = [] if place or each.name == "ARG" else [WARNING]
             what = f"{each.name} {name} bakes the place of data into the image"
-            yield repository.dockerfile, each.line, f"{what}: {instead}", *lower
+            yield repository.dockerfile, each.line, f"{what}: {instead}", *(lower or own)
     entry = repository.image.entrypoint if repository.image else None
     for word in (entry.json or ()) if entry else ():
         if re.search(r"/opt/ml/input/data|s3://", word):

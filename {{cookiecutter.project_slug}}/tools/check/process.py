@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from check.contents import Contents
@@ -20,10 +19,12 @@ from check.launchers import (
     SHELLS,
     TINI,
     Start,
+    program_of,
 )
 from check.repository import Repository
-from check.script import Walker, unquoted
-from check.shell import Simple
+from check.script import Walker
+from check.shell import Simple, fields_of, unquoted
+from check.stages import absolute
 
 
 def follow(contents: Contents, words: Sequence[str]) -> list[Start]:
@@ -100,6 +101,8 @@ class Follower:
             for number, word in enumerate(rest):
                 if INTERPRETER.fullmatch(posixpath.basename(word)):
                     return rest[number:]
+                if " " in word and PROGRAM.fullmatch(word.split()[-1]):
+                    return word.split()
                 if PROGRAM.fullmatch(word) and not word.startswith("-"):
                     return ["python", *rest[number:]] if word.endswith(".py") else rest[number:]
                 if word in ("-m", "--module") and number + 1 < len(rest):
@@ -112,9 +115,9 @@ class Follower:
                 rest = rest[1:]
                 break
             if key == "env" and word in ("-S", "--split-string") and len(rest) > 1:
-                return [*shlex.split(rest[1]), *rest[2:]]
+                return [*fields_of(rest[1]), *rest[2:]]
             if key == "env" and word.startswith(("-S", "--split-string=")):
-                return [*shlex.split(re.sub(r"^(-S|--split-string=)", "", word)), *rest[1:]]
+                return [*fields_of(re.sub(r"^(-S|--split-string=)", "", word)), *rest[1:]]
             if word in ("-m", "--module") and key in ("uv run", "pdm run"):
                 return ["python", "-m", *rest[1:]]
             if word.startswith("-"):
@@ -178,8 +181,6 @@ class Follower:
 
     def script(self, words: list[str], start: Start, depth: int) -> list[Start] | None:
         """Follow a file that is started by itself; None for what is a program."""
-        if words[0] == "train" and len(words) == 1:
-            return None
         base = posixpath.basename(words[0])
         text = self.text_of(words[0], start)
         if text is None:
@@ -304,17 +305,55 @@ def line_of_entry(repository: Repository) -> int:
 
 def advice(repository: Repository) -> str:
     """What to write in the place of ENTRYPOINT: the program, as far as it is known."""
-    image = repository.image
     if repository.language:
         return repository.language.advice
-    found = [each for each in starts(repository) if len(each.words) > 1]
-    words = list(found[0].words) if found else []
-    if words[-1:] == ["train"]:
-        words.pop()
-    if not words and image and image.cmd:
-        words = image.cmd.json or [each for each in image.cmd.rest.split() if each != "exec"]
-        words = words if any(re.search(r"\.(py|R|r|jar)$", each) for each in words) else []
-    return f"write ENTRYPOINT {json.dumps(words)}" if words else 'write ENTRYPOINT ["PROGRAM"]'
+    words = next(filter(None, candidates(repository)), None)
+    if not words:
+        return "name the training program in ENTRYPOINT"
+    return f"write ENTRYPOINT {json.dumps(words)}"
+
+
+def candidates(repository: Repository) -> Iterator[list[str]]:
+    """Yield the words that may be the program: of ENTRYPOINT, of CMD, of a file called train."""
+    image = repository.image
+    for each in starts(repository):
+        if program_of(each.words).script not in ("", "train") and " " not in each.words[0]:
+            yield own_words(repository, each)
+    for each in (image.entrypoint, image.cmd) if image else ():
+        text = " ".join(each.words) if each else ""
+        words = re.sub(r"[\[\]\"',“”]", " ", text).split()
+        found = [word for word in words if re.search(r"\.(py|R|r|jar)$", word)]
+        if found and not {"&&", ";", "|"} & {*words}:
+            yield interpreted(words[words.index(found[0]) :])
+    named = [path for path in (image.files if image else ()) if re.search(r"/train\.(py|R)$", path)]
+    if named:
+        yield interpreted([min(named, key=len)])
+
+
+def interpreted(words: list[str]) -> list[str]:
+    """Put the interpreter before a program's file."""
+    before = {".py": ["python"], ".R": ["Rscript"], ".r": ["Rscript"], ".jar": ["java", "-jar"]}
+    return [*before.get(posixpath.splitext(words[0])[1], []), *words]
+
+
+def own_words(repository: Repository, start: Start) -> list[str]:
+    """Return the words that start the program alone, in its environment and from any folder."""
+    words = [*start.words[: -1 if start.words[-1:] == ("train",) else None]]
+    place = start.active
+    if not words or place == "?" or " " in place:
+        return []
+    if place and "/" not in words[0]:
+        conda = next((each for each in repository.contents.conda_prefixes if each), "/opt/conda")
+        folder = place if place.startswith("/") else f"{conda}/envs/{place}"
+        words[0] = f"{conda if place == 'base' else folder}/bin/{words[0]}"
+    if start.folder == "?":
+        return []
+    for number, word in enumerate(words):
+        if start.folder and number and PROGRAM.fullmatch(word) and not word.startswith("/"):
+            words[number] = absolute(posixpath.join(start.folder, word))
+    if words[:1] == ["java"] and words[1:2] and words[1].endswith(".jar"):
+        words.insert(1, "-jar")
+    return interpreted(words)
 
 
 def is_train(start: Start) -> bool:

@@ -74,7 +74,8 @@ def other(repository: Repository, start: Start) -> str:
     if found.known or found.script or "/" in words[0] or found.launcher in SHELLS:
         return ""
     if not start.active and repository.contents.has_command(words[0]) is False:
-        return f'ENTRYPOINT runs "{shown}", which is not {named}'
+        named = f"not {named}" if language else "nothing that the final stage installs or copies"
+        return f'ENTRYPOINT runs "{shown}", which is {named}'
     return ""
 
 
@@ -142,7 +143,7 @@ def advice_for(repository: Repository, found: Program) -> str:
     """What to write where a file is named without its interpreter."""
     if repository.language:
         return repository.language.advice
-    interpreter = {".py": "python", ".R": "Rscript", ".r": "Rscript"}
+    interpreter = {".py": "python", ".R": "Rscript", ".r": "Rscript", ".sh": "bash"}
     word = interpreter.get(posixpath.splitext(found.script)[1], "INTERPRETER")
     return f'write ENTRYPOINT ["{word}", "{found.script}"]'
 
@@ -231,7 +232,8 @@ def not_executable(repository: Repository) -> Found:
         else []
     )
     there, train = repository.contents.train_program
-    paths += [train] if there and train and any(map(is_train, starts(repository))) else []
+    unnamed = not (image.entrypoint and image.entrypoint.words)
+    paths += [train] if there and train and unnamed else []
     paths += [
         image.path(each.words[0])
         for each in starts(repository)
@@ -245,8 +247,10 @@ def not_executable(repository: Repository) -> Found:
         line = line_of_entry(repository)
         if not text.startswith("#!") and not path.endswith((".jar", ".pyz")):
             what = f'{name} is started by itself and has no "#!" line'
-            yield repository.dockerfile, line, f"{what}: {advice(repository)}"
-        runs = " ".join(each.text for each in repository.contents.runs)
+            yield repository.dockerfile, line, f"{what}: write one, such as #!/bin/sh"
+        every = [each for stage in repository.stages for each in stage.instructions]
+        runs = " ".join(each.rest for each in every if each.name == "RUN")
+        runs += " ".join(body for each in every for _, body in each.heredocs)
         flags = [each.flag("chmod") for each, _, _ in image.copies]
         if (
             not re.search(r"\bchmod\b", runs)
@@ -257,7 +261,7 @@ def not_executable(repository: Repository) -> Found:
             yield (
                 repository.dockerfile,
                 line,
-                f"{what}: write COPY --chmod=0755, or {advice(repository)[6:]}",
+                f"{what}: write COPY --chmod=0755, or {advice(repository).removeprefix('write ')}",
             )
 
 
@@ -298,8 +302,10 @@ def interpreter(repository: Repository) -> Found:
                 continue
             located = contents.locate(name)
             if located is False:
-                # What a RUN calls is there, or the build stops.
-                lower = [WARNING] if contents.is_called(name) else []
+                # What a RUN calls is there, or the build stops; unless the RUN's PATH is another.
+                same = not contents.places and "micromamba" not in repository.image.root.base
+                same = same and short not in contents.base.programs
+                lower = [WARNING] if same and contents.is_called(name) else []
                 yield repository.dockerfile, line, missing(repository, name, short), *lower
                 return
             if (
@@ -331,7 +337,7 @@ def missing(repository: Repository, name: str, short: str) -> str:
     provided = contents.base.programs.get(short)
     if provided and provided not in contents.folders:
         what = f"ENV PATH leaves out {provided}, where the base has {short}"
-        return f"{what}: write {provided}:$PATH behind it"
+        return f"{what}: write ENV PATH={contents.stage.variables['PATH']}:$PATH"
     if "micromamba" in contents.stage.root.base:
         return (
             f"the base's own ENTRYPOINT, _entrypoint.sh, puts {short} on the PATH, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-import shlex
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
@@ -25,7 +24,9 @@ from check.shell import (
     Pipe,
     ShellError,
     Simple,
+    fields_of,
     parse,
+    unquoted,
 )
 from check.stages import absolute
 
@@ -354,7 +355,7 @@ class Walker:
             return ["$@"] if arguments is None else list(arguments[int(sliced[1]) - 1 :])
         defaulted = re.fullmatch(r'"?\$\{@:-(.*?)\}"?', word)
         if defaulted:
-            return list(arguments or []) or shlex.split(defaulted[1])
+            return list(arguments or []) or fields_of(defaulted[1])
 
         def value(match: re.Match) -> str:
             name, operator, operand = match[1] or match[2], match[3] or "", match[4] or ""
@@ -394,11 +395,3 @@ def only_tests(node: Node) -> bool:
 
 def is_test(node: Node) -> bool:
     return isinstance(node, Simple) and node.words[:1] in (["["], ["[["], ["test"])
-
-
-def unquoted(word: str) -> str:
-    """Take the quotes away."""
-    try:
-        return "".join(shlex.split(word)) if re.search(r"[\"'\\]", word) else word
-    except ValueError:
-        return word.strip("\"'")

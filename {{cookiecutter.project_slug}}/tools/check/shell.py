@@ -7,6 +7,7 @@ functions and pipelines that hold them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import NamedTuple, Union
 
@@ -374,3 +375,19 @@ def simple_commands(nodes: list[Node]) -> Iterator[Simple]:
             yield from simple_commands([*node.head, *node.body])
         else:
             yield from simple_commands(node.body)
+
+
+def fields_of(text: str) -> list[str]:
+    """Split as a shell does; at blanks where the quotes do not fit."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def unquoted(word: str) -> str:
+    """Take the quotes away."""
+    try:
+        return "".join(shlex.split(word)) if re.search(r"[\"'\\]", word) else word
+    except ValueError:
+        return word.strip("\"'")
