@@ -52,3 +52,11 @@ def test_files_are_short():
         for path in PROGRAM.rglob("*.java")
     }
     assert max(lengths.values()) <= 400, lengths
+
+
+def test_the_recipes_pom_is_the_templates_but_for_what_the_algorithm_needs():
+    poms = [PROGRAM.parents[3] / "pom.xml", *TEMPLATE.glob("recipes/java/*/pom.xml")]
+    own = r"(?s)(add yours here\. -->).*(<!-- What training\.job needs)"
+    texts = [re.sub(own, r"\1\2", each.read_text(encoding="utf-8")) for each in poms]
+    assert len(texts) > 1
+    assert set(texts) == {texts[0]}
