@@ -42,7 +42,7 @@ HYPERPARAMETERS = {
 SLOW = {
     "python": {"tol": "1e-300", "max_iter": "50000000"},
     "r": {"splits": "8000"},
-    "java": {"trees": "2000"},
+    "java": {"trees": "1500"},
 }
 BEGINS = {"python": "Fitting", "r": "Growing", "java": "Growing"}
 
