@@ -15,12 +15,12 @@ DATA = (".csv", ".tsv", ".jsonl", ".parquet", ".npy", ".npz", ".libsvm", ".svm",
 LONGEST_FILE = 1_000_000
 
 
-def read_folder(folder: Path) -> dict[str, str | None]:
+def read_folder(folder: Path, *others: str) -> dict[str, str | None]:
     """Return path → text. A folder that is not looked into stands there as "name/"."""
     texts: dict[str, str | None] = {}
     for place, folders, names in os.walk(folder):
         inside = Path(place).relative_to(folder)
-        skipped = {*folders} & (CACHES if place != str(folder) else CACHES | AT_ROOT)
+        skipped = {*folders} & (CACHES if place != str(folder) else CACHES | AT_ROOT | {*others})
         # A package of code may be called data.
         skipped = {each for each in skipped if not Path(place, each, "__init__.py").exists()}
         for each in sorted(skipped):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,20 +45,23 @@ LANGUAGES = (
 )
 
 
-@dataclass
 class Repository:
     """What the rules look at: the files, the Dockerfile's stages, the request, the language."""
 
-    names: list[str]
-    texts: dict[str, str]  # of text files
-    modes: Mapping[str, bool] = field(default_factory=dict)  # whether a file has its x bit
-    language: Language | None = None
-    stages: list[Stage] = field(default_factory=list)
-    request: dict = field(default_factory=dict)
-    broken: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, what
-    dockerfile: str = "Dockerfile"
-    context: dict[str, str] = field(default_factory=dict)  # path in the build → in the repository
-    memo: dict = field(default_factory=dict)  # what several rules ask for
+    # No dataclass: loading that module would be a tenth of what a generation may cost.
+    def __init__(
+        self, names: list[str], texts: dict[str, str], modes: Mapping[str, bool] | None = None
+    ) -> None:
+        self.names = names
+        self.texts = texts  # of text files
+        self.modes = {} if modes is None else modes  # whether a file has its x bit
+        self.language: Language | None = None
+        self.stages: list[Stage] = []
+        self.request: dict = {}
+        self.broken: list[tuple[str, int, str]] = []  # file, line, what
+        self.dockerfile = "Dockerfile"
+        self.context: dict[str, str] = {}  # path in the build → in the repository
+        self.memo: dict = {}  # what several rules ask for
 
     @property
     def is_own(self) -> bool:
@@ -119,7 +121,7 @@ def read_texts(
     Dockerfile where it is not to be looked for.
     """
     held = {name: text for name, text in texts.items() if text is not None}
-    repository = Repository(list(texts), held, {} if modes is None else modes)
+    repository = Repository(list(texts), held, modes)
     repository.dockerfile = dockerfile or find_dockerfile(repository)
     read_request(repository)
     found = [each for each in LANGUAGES if each.marker in texts] if repository.is_own else []
