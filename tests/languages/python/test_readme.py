@@ -34,6 +34,10 @@ def start(tmp_path):
     (code / "tables.py").unlink()
 
     def start(text, *arguments):
+        # A channel that the model does not know may hold anything.
+        other = tmp_path / "ml/input/data/code/a.csv"
+        other.parent.mkdir(parents=True)
+        other.write_text("x,y\n1,2\n")
         for channel in ("training", "validation"):
             folder = tmp_path / "ml/input/data" / channel
             folder.mkdir(parents=True, exist_ok=True)

@@ -25,9 +25,8 @@ class Model(Algorithm):
     REQUIRED_CHANNELS = ("train", "holdout")
 
     def read(self, channels):
-        self.tables = {
-            name: pandas.concat(map(pandas.read_csv, files)) for name, files in channels.items()
-        }
+        names = self.REQUIRED_CHANNELS
+        self.tables = {name: pandas.concat(map(pandas.read_csv, channels[name])) for name in names}
         species = {name: set(table["species"]) for name, table in self.tables.items()}
         for each in sorted(species["holdout"] - species["train"]):
             raise TrainingFailure(f'The species "{each}" of holdout is not among those of train.')
