@@ -129,7 +129,8 @@ class TrainTest {
     assertEquals(0, run.exitCode(), run.err());
     assertTrue(run.lines().contains("WARNING: the last checkpoint can't be had (No space is left "
         + "on the disk (%s): raise VolumeSizeInGB in training-job.json): the model is saved "
-            .formatted(root.resolve("checkpoints/checkpoint-00000003")) + "without it."), run.out());
+            .formatted(root.resolve("checkpoints/checkpoint-00000003")) + "without it."),
+        run.out());
     assertEquals("", run.err());
     assertEquals("3", job.read("model/count.txt"));
   }
