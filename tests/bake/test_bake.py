@@ -87,6 +87,7 @@ FILES = {
         tools/contract/conftest.py
         tools/contract/image.py
         tools/contract/inputs.py
+        tools/contract/other_image.py
         tools/contract/outcome.py
         tools/contract/pytest.ini
         tools/contract/requirements.txt

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -22,6 +23,35 @@ def test_the_right_image_passes_all(repository, make):
 def test_one_clause_alone_can_be_tested(repository, make):
     output = make(repository, "contract", "ARGS=-k c4_").stdout
     assert re.search(r"\b1 passed in ", output), output
+
+
+OTHER_IMAGE = """
+FROM {}
+RUN printf 'import pathlib, signal, sys, time\\n\\
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\\n\\
+print("epoch", len(list(pathlib.Path("/opt/ml/input/data/training").iterdir())), flush=True)\\n\\
+pathlib.Path("/opt/ml/model/model.txt").write_text("0")\\n\\
+time.sleep(2)\\n' > /train.py
+ENTRYPOINT ["python", "/train.py"]
+"""
+
+
+def test_any_image_is_tested_with_a_generated_job(bake, make_environment, engine, base_images):
+    tools = bake("python") / "tools"
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "theirs.ini").write_text("[log]\ntraining = ^epoch\n")
+        build = [engine, "build", "--tag", "other-image:1", "-"]
+        text = OTHER_IMAGE.format(base_images["python"])
+        environment = make_environment | {"DOCKER_BUILDKIT": "1"}
+        subprocess.run(build, input=text, text=True, check=True, env=environment)
+        command = [sys.executable, "-B", tools, "contract", "--image=other-image:1"]
+        command += ["--settings=theirs.ini", "-k", "c1_ or c5_ or c9_"]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b3 passed, 1 skipped in ", done.stdout), done.stdout
+    assert "c9_arguments_take_the_place_of_train: [wrong] names no hyperparameter" in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ FLOORS = """
     doctor
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
-    contract.trials
+    contract.trials contract.other_image
     local.run local.build
     local.report local.runs
     local.runners local.record local.page local.host_program

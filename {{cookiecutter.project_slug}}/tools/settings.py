@@ -12,6 +12,22 @@ from terminal import UserError
 # The variable by which the verb tells pytest and its workers of another file.
 VARIABLE = "CONTRACT_SETTINGS"
 NUMBERS = (("checkpoints", "before_kill"), ("limits", "run"), ("limits", "stop"))
+# What another image's file may leave out, since nothing is known of it.
+DEFAULTS = """
+[short]
+[long]
+[wrong]
+[log]
+training = .
+resuming = (?i)resum|checkpoint
+[checkpoints]
+before_kill = 0
+[environment]
+[limits]
+run = 120
+stop = 120
+[skip]
+"""
 SECTIONS = {
     "short": (),
     "long": (),
@@ -29,9 +45,14 @@ def settings_file() -> Path:
 
 
 def read_settings(path: Path) -> configparser.ConfigParser:
-    """Return the settings; raise UserError where one is missing or none that counts."""
+    """Return the settings; raise UserError where one is missing or none that counts.
+
+    A file of another name than contract.ini is another image's, and may leave out what it likes.
+    """
     settings = configparser.ConfigParser(interpolation=None, delimiters=["="])
     settings.optionxform = str  # A hyperparameter's name may have capitals.
+    if path.name != "contract.ini":
+        settings.read_string(DEFAULTS)
     try:
         settings.read_string(path.read_text(encoding="utf-8"), source=path.name)
     except OSError as error:

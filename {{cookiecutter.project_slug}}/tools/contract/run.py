@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract.other_image import place_of_job
 from local.environment import python_with
 from repository import REPOSITORY, RUNS
 from settings import VARIABLE, read_settings, settings_file
@@ -27,27 +29,41 @@ def contract(arguments: Sequence[str]) -> int:
     What the tests can't know of the algorithm stands in contract.ini; its section [skip] names
     tests that do not apply, and why. Other flags are those of pytest, such as -k c5_. pytest goes
     into .venv-contract, once.
+
+    Any image can be tested: --image IMAGE --settings FILE. FILE has the sections of contract.ini,
+    as far as they matter. In [job] it may name `request`, a CreateTrainingJob request, and
+    `data`, which has a folder for each channel. Without them the job is that which lies beside
+    FILE, else one channel, "training", of a generated CSV.
     """
     parser = parser_of("contract", contract.__doc__)
     parser.add_argument("--image", default="", help="default: IMAGE, else that of `make build`")
-    parser.add_argument("--settings", metavar="FILE", help="another file than contract.ini")
+    parser.add_argument("--settings", metavar="FILE", help="of another image: see above")
     ours, others = parser.parse_known_args(arguments)
     file = Path(ours.settings).resolve() if ours.settings else settings_file()
     require_tests(file)
     python = find_python()
     RUNS.mkdir(exist_ok=True)
-    command = [python, "-B", "-m", "pytest", str(FOLDER), f"--image={ours.image}"]
+    if not ours.settings:
+        return run_tests(python, file, REPOSITORY, ours.image, others)
+    with tempfile.TemporaryDirectory() as folder:
+        place = place_of_job(file, Path(folder))
+        return run_tests(python, file, place, ours.image, others)
+
+
+def run_tests(python: Path, file: Path, place: Path, image: str, others: Sequence[str]) -> int:
+    """Run pytest in the folder that has training-job.json and data/; return its exit code."""
+    command = [python, "-B", "-m", "pytest", str(FOLDER), f"--image={image}"]
     command += ["--basetemp", str(RUNS / "contract")]
     # Read by xdist's workers too.
     environment = {**os.environ, VARIABLE: str(file), "PYTHONDONTWRITEBYTECODE": "1"}
     if not others:
         # Where not even an ordinary job completes, one sentence is better than fifty.
         first = [*command, "--quiet", "-k", "test_c1_"]
-        code = subprocess.run(first, cwd=REPOSITORY, env=environment).returncode
+        code = subprocess.run(first, cwd=place, env=environment).returncode
         if code:
             return code
     command += ["-n", "2", "--dist", "loadfile", *others]
-    return subprocess.run(command, cwd=REPOSITORY, env=environment).returncode
+    return subprocess.run(command, cwd=place, env=environment).returncode
 
 
 def require_tests(file: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.trials import GRACE, SETTINGS, Trial, hyperparameters, must
+from contract.trials import GRACE, SETTINGS, Trial, hyperparameters, must, section
 
 SHELLS = {"sh", "bash", "dash", "ash"}
 INITS = {"tini", "tini-static", "docker-init"}
@@ -13,9 +13,9 @@ def name_of(word):
     return word.rpartition("/")[2]
 
 
-def as_arguments(section):
+def as_arguments(kind):
     """Return the hyperparameters of a section of contract.ini as words."""
-    return [word for name in SETTINGS[section] for word in (f"--{name}", SETTINGS[section][name])]
+    return [word for name, value in section(kind).items() for word in (f"--{name}", value)]
 
 
 def test_c1_the_word_train_starts_a_training(ordinary):
