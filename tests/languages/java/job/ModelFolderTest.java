@@ -31,6 +31,7 @@ class ModelFolderTest extends JobTree {
     metadata.put("stopped", false);
     metadata.put("none", null);
     metadata.put("features", new Object[] {"é\"", 2});
+    metadata.put("versions", Map.of("d", 1, "c", 2, "b", 3, "a", 4)); // In another order each run.
 
     new ModelFolder(files).save(
         folder -> {
@@ -53,7 +54,13 @@ class ModelFolderTest extends JobTree {
           "features": [
             "é\\"",
             2
-          ]
+          ],
+          "versions": {
+            "a": 4,
+            "b": 3,
+            "c": 2,
+            "d": 1
+          }
         }
         """, Files.readString(root.resolve("model/metadata.json")));
     assertEquals("Saved the model in %s: metadata.json, sub/number.txt.\n"

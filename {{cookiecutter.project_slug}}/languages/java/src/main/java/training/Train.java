@@ -13,6 +13,7 @@ import training.job.Cluster;
 import training.job.Hosts;
 import training.job.Hyperparameters;
 import training.job.JobFiles;
+import training.job.Json;
 import training.job.Log;
 import training.job.ModelFolder;
 import training.job.Outcome;
@@ -140,7 +141,7 @@ public final class Train {
   private <T> Map<String, T> orNone(String what, Hosts hosts, Callable<Map<String, T>> says)
       throws Exception {
     try {
-      return new LinkedHashMap<>(says.call());
+      return Json.inOrder(says.call());
     } catch (Exception | AssertionError | LinkageError | StackOverflowError e) {
       if (e instanceof TrainingFailure || hosts.several()) {
         throw e;

@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /** JSON to and from maps, lists and plain values, whose order stays: by few classes of Gson. */
-final class Json {
+public final class Json {
   private static final int DEEPEST = 30;
   private static final Pattern NUMBER = Pattern.compile("-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?");
 
@@ -54,6 +56,18 @@ final class Json {
     }
     writer.endObject();
     return text.append('\n').toString();
+  }
+
+  /**
+   * Returns a map's entries in its own order, or sorted where it has none, as Map.of and HashMap:
+   * the order of Map.of is another one in each run, and the same training gives the same files.
+   */
+  public static <V> Map<String, V> inOrder(Map<?, ? extends V> map) {
+    Map<String, V> ordered =
+        map instanceof LinkedHashMap || map instanceof SortedMap
+            ? new LinkedHashMap<>() : new TreeMap<>();
+    map.forEach((key, value) -> ordered.put(String.valueOf(key), value));
+    return ordered;
   }
 
   private static boolean canBeWritten(Object value) throws IOException {
@@ -99,8 +113,8 @@ final class Json {
       writer.value(value instanceof Path ? value.toString() : "…");
     } else if (value instanceof Map<?, ?> map) {
       writer.beginObject();
-      for (Map.Entry<?, ?> entry : map.entrySet()) {
-        writer.name(String.valueOf(entry.getKey()));
+      for (Map.Entry<String, Object> entry : Json.<Object>inOrder(map).entrySet()) {
+        writer.name(entry.getKey());
         write(writer, entry.getValue(), depth + 1);
       }
       writer.endObject();
