@@ -9,6 +9,7 @@ import botocore
 import botocore.session
 import cfnlint.decode
 import pytest
+from readme import manual_of
 from support import TEMPLATE, load_tools
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
@@ -128,11 +129,10 @@ def test_the_teams_stack_is_updated_on_request(bake, cloud):
     ]
 
 
-def test_a_stack_is_taken_down_by_the_command_of_the_readme(bake, cloud):
+def test_a_stack_is_taken_down_by_the_command_of_the_manual(bake, cloud):
     repository = bake("r")
     deploy(cloud, repository)
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    command = re.search(r"`(aws cloudformation delete-stack [^`]*)`", text)[1]
+    command = re.search(r"`(aws cloudformation delete-stack [^`]*)`", manual_of(repository))[1]
     # moto deletes roles before the policies that are attached to them, which IAM refuses.
     iam = cloud.client("iam")
     for role in iam.list_roles()["Roles"]:
