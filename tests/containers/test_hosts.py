@@ -156,9 +156,11 @@ def test_a_host_without_data_takes_part_c52(cluster, empty):
 
 
 def test_a_slow_host_is_awaited_and_the_others_say_so_f29(cluster):
-    cluster.start()
-    cluster.running["algo-2"].wait_for("Channels: ")
+    # The worker can't go on without the leader: wherever it is paused, that is before they meet.
+    cluster.start("algo-2")
+    cluster.running["algo-2"].wait_for("Hyperparameters: ")
     cluster.running["algo-2"].do("pause")
+    cluster.start("algo-1")
     cluster.running["algo-1"].wait_for("Waiting for ")
     cluster.running["algo-2"].do("unpause")
     ended(cluster)
