@@ -67,6 +67,18 @@ def parser_of(verb: str, text: str) -> argparse.ArgumentParser:
     )
 
 
+def add_hyperparameter(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --hyperparameter, which may be given again, to the flags of a run or a job."""
+    parser.add_argument(
+        "--hyperparameter",
+        action="append",
+        default=[],
+        type=name_and_value,
+        metavar="NAME=VALUE",
+        help=f"set a hyperparameter for this {what}; may be given again",
+    )
+
+
 def name_and_value(text: str) -> tuple[str, str]:
     """Split NAME=VALUE, as an argument's type; the value may be empty."""
     name, equals, value = text.partition("=")

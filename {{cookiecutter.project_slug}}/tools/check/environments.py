@@ -108,11 +108,6 @@ class Environments(Runs):
         path = re.sub(r"\$\{?PATH\}?", inherited, path)
         return [each.rstrip("/") for each in path.split(":") if each]
 
-    @property
-    def path_is_whole(self) -> bool:
-        """Whether PATH still holds what the base put there."""
-        return {"/usr/bin", "/usr/local/bin"} <= {*self.folders}
-
     @cached_property
     def installs(self) -> list[Install]:
         """What pip and its like install."""

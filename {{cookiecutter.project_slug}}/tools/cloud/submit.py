@@ -29,7 +29,7 @@ from cloud.request import (
 from cloud.upload import upload, uploads
 from job import read_request
 from repository import REPOSITORY, SUBMITTED_JOB
-from terminal import UserError, name_and_value, note, parser_of, say
+from terminal import UserError, add_hyperparameter, note, parser_of, say
 
 
 def submit(arguments: Sequence[str]) -> int:
@@ -226,14 +226,7 @@ def read_options(verb: str, function: object, arguments: Sequence[str]) -> argpa
         add("--resume", metavar="JOB", help="go on from the checkpoints of an earlier job")
     else:
         parser.set_defaults(resume=None)
-    add(
-        "--hyperparameter",
-        action="append",
-        default=[],
-        type=name_and_value,
-        metavar="NAME=VALUE",
-        help="set a hyperparameter of this job; may be given again",
-    )
+    add_hyperparameter(parser, "job")
     add("--instance-type", metavar="TYPE", help="such as ml.m5.xlarge")
     add("--instance-count", metavar="N", type=int, help="the number of hosts")
     add("--max-runtime", metavar="S", type=int, help="stop the job after S seconds")

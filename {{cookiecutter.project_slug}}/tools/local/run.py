@@ -31,8 +31,8 @@ from repository import REPOSITORY, relative
 from settings import read_settings, settings_file
 from terminal import (
     UserError,
+    add_hyperparameter,
     at_interrupts,
-    name_and_value,
     note,
     parser_of,
     say,
@@ -290,14 +290,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the flags of both verbs."""
     add = parser.add_argument
     add("--image", help="the image (default: IMAGE, else the one that `make build` made)")
-    add(
-        "--hyperparameter",
-        action="append",
-        default=[],
-        type=name_and_value,
-        metavar="NAME=VALUE",
-        help="set a hyperparameter for this run; may be given again",
-    )
+    add_hyperparameter(parser, "run")
     add("--no-network", action="store_true", help="as EnableNetworkIsolation does")
 
 
