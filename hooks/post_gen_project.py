@@ -157,6 +157,19 @@ def check(project: Path, language: str) -> str:
     return "\n".join(rules.lines(check(texts, Modes(project, texts))))
 
 
+def write_checksums(project: Path) -> None:
+    """Write down how the template's files are, so that the check can tell of an edit."""
+    from check import edited
+    from check.folder import read_folder
+
+    texts = {
+        f"{folder}/{name}": text
+        for folder in ("tools", "training/job", "src/main/java/training/job")
+        for name, text in read_folder(project / folder).items()
+    }
+    (project / edited.CHECKSUMS).write_bytes(edited.checksums(texts).encode())
+
+
 def main(answers: dict) -> int:
     """Finish the repository in the current folder and return the exit code."""
     # A console that is not UTF-8 must not turn a good end into a stack trace.
@@ -174,6 +187,7 @@ def main(answers: dict) -> int:
             put_back(project, aside, written)
             print(f"ERROR: {project.name} is as it was before.", file=sys.stderr)
         return 1
+    write_checksums(project)
     old = kept(project, aside) if aside else []
     if old:
         print(f"These were there and the new ones differ; the old ones are in {aside}:")

@@ -192,7 +192,7 @@ def test_an_update_keeps_the_edits_and_brings_the_templates(run, template, langu
     assert not [name for name, content in after.items() if b"<<<<<<<" in content]
     different = {name for name in before | after if before.get(name) != after.get(name)}
     versions = {".github/workflows/ci.yml", "Dockerfile"}
-    news = {".cruft.json", "pyproject.toml", "tools/new.sh", "notes.md"}
+    news = {".cruft.json", "pyproject.toml", "tools/new.sh", "notes.md", "tools/checksums.txt"}
     assert different == news | versions | set(changed)
     for name in changed:
         assert b"# version 2\n" in after[name]

@@ -144,6 +144,42 @@ def test_a_whole_dockerfile_of_someone_else(row):
     assert warnings or verdict != "unsure"
 
 
+# ---- Files that are the template's -----------------------------------------------------------
+
+
+def test_line_ends_and_files_that_were_removed_are_no_edits(baked):
+    texts, modes = baked("python")
+    texts = {**texts, "tools/image.py": texts["tools/image.py"].replace("\n", "\r\n")}
+    del texts["tools/cloud/push.py"], texts["training/job/cpus.py"]
+    # autocrlf turned the list itself too.
+    texts["tools/checksums.txt"] = texts["tools/checksums.txt"].replace("\n", "\r\n")
+    found = {(each.rule, each.file) for each in command.check(texts, modes)}
+    assert found == {("crlf", "tools/image.py"), ("crlf", "tools/checksums.txt")}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_file_of_tools_and_job_is_known(baked, language):
+    texts, modes = baked(language)
+    names = {each for each in texts if re.match(r"tools/|(.*/)?training/job/", each)}
+    names -= {"tools/checksums.txt"}
+    assert len(names) > 60
+    changed = {**texts, **{each: f"{texts[each]}\n" for each in names}}
+    findings = [each for each in command.check(changed, modes) if each.rule == "edited-file"]
+    assert {each.file for each in findings} == names
+
+
+def test_a_repository_that_the_template_did_not_make_has_no_such_file():
+    texts = {"Dockerfile": "FROM scratch\n", "tools/checksums.txt": "00000000 tools/x.py\n"}
+    texts["tools/x.py"] = "1\n"
+    assert "edited-file" not in {each.rule for each in command.check(texts)}
+
+
+def test_a_list_of_anything_is_no_crash(baked):
+    texts, modes = baked("java")
+    for content in ("", "x", " \n\n", "0 0 0\n", None):
+        assert command.check({**texts, "tools/checksums.txt": content}, modes) == []
+
+
 # ---- The command ---------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from corpus.edits import (
     PLATFORM,
     REGEX,
     ROUNDS,
+    Edit,
     base,
     before,
     docker,
@@ -142,6 +143,9 @@ WRONG = [
     ("/app, R", docker("WORKDIR /opt/ml/code\nCOPY --from=compiled", "WORKDIR /app\nCOPY --from=compiled", "r"), "code-place", "lies in /app"),
     ("SIGINT", before("STOPSIGNAL SIGINT"), "stop-signal", "takes the place of SIGTERM"),
     ("a user", before("RUN useradd app\nUSER app"), "non-root", "runs as app, and /opt/ml/model belongs to root"),
+    ("an edited tool", Edit("python", "tools/image.py", "import re\n", "import regex as re\n"), "edited-file", "was edited, and an update overwrites"),
+    ("an edit in job/", Edit("r", "training/job/stop.c", "int", "long"), "edited-file", "put own code beside job/"),
+    ("an edit in job/, Java", Edit("java", "src/main/java/training/job/Log.java", "private", "public"), "edited-file", "report a fault to the template"),
     ("a user by number", before("USER 1000:1000"), "non-root", "runs as 1000"),
 ]
 # fmt: on

@@ -23,7 +23,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from check import entrypoint, files, image, packages, program, request
+from check import edited, entrypoint, files, image, packages, program, request
 from check.build import read_repository
 from check.folder import Modes, read_folder
 from check.repository import Repository
@@ -48,7 +48,7 @@ def allow(repository: Repository) -> Found:
                 yield name, number, what
 
 
-SUBJECTS = (entrypoint, program, packages, image, files, request)
+SUBJECTS = (entrypoint, program, packages, image, files, edited, request)
 RULES: dict[str, Rule] = {
     each.name: each for each in (*(r for module in SUBJECTS for r in rules_in(module)), allow)
 }
