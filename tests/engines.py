@@ -27,24 +27,45 @@ def engine():
     unavailable(f"No container engine answers (tried {chosen or 'docker and podman'}).")
 
 
-@pytest.fixture(scope="session")
-def base_images(engine, tmp_path_factory):
-    """See to it that the Dockerfiles' base images exist; return stage → name."""
+def provide_bases(engine):
+    """See to it that the Dockerfiles' base images exist; return stage → name, and what was said."""
     dockerfiles = TEMPLATE.glob("{{cookiecutter.project_slug}}/languages/*/Dockerfile")
     text = "\n".join(path.read_text(encoding="utf-8") for path in dockerfiles)
     # The default of a build argument, or an image named in FROM itself.
     pattern = r"^(?:ARG \w*BASE=|FROM (?:--platform=\S+ )?)([^\s$]+:[^\s$]+)"
     names = sorted(set(re.findall(pattern, text, re.MULTILINE)))
     images = {STAND_INS[name.split(":")[0].split("/")[-1]]: name for name in names}
+    done = subprocess.run(
+        [TEMPLATE / "tests/containers/stand_ins.sh", *map("=".join, images.items())],
+        env=os.environ | {"CONTAINER_ENGINE": engine},
+        capture_output=True,
+        text=True,
+    )
+    return images, done
+
+
+def is_stand_in(engine, image):
+    """Return whether an image is one of stand_ins.sh."""
+    label = ["--format", '{{ index .Config.Labels "stand-in" }}']
+    command = [engine, "image", "inspect", *label, image]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return answer.strip() == "yes"
+
+
+def needed_build_args(engine, images):
+    """Return BUILD_ARGS: your own, and where R's packages are if its base is a stand-in."""
+    stand_in = is_stand_in(engine, images["r"])
+    packages = "--build-arg CRAN_SNAPSHOT=file:///opt/cran" if stand_in else ""
+    return f"{os.environ.get('BUILD_ARGS', '')} {packages}".strip()
+
+
+@pytest.fixture(scope="session")
+def base_images(engine, tmp_path_factory):
+    """See to it that the Dockerfiles' base images exist; return stage → name."""
     # Several pytest workers, one at a time: the second finds everything done.
     with (tmp_path_factory.getbasetemp().parent / "base_images.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(
-            [TEMPLATE / "tests/containers/stand_ins.sh", *map("=".join, images.items())],
-            env=os.environ | {"CONTAINER_ENGINE": engine},
-            capture_output=True,
-            text=True,
-        )
+        images, done = provide_bases(engine)
     if done.returncode != 0:
         unavailable(f"The base images can't be had:\n{done.stderr[-2000:]}")
     return images
@@ -52,15 +73,11 @@ def base_images(engine, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def build_args(engine, base_images):
-    """BUILD_ARGS for this machine: your own, and where R's packages are if its base is a stand-in.
+    """BUILD_ARGS for this machine: see needed_build_args.
 
     A test with build arguments of its own adds these: an argument of `make` hides the environment.
     """
-    label = ["--format", '{{ index .Config.Labels "stand-in" }}']
-    command = [engine, "image", "inspect", *label, base_images["r"]]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    packages = "--build-arg CRAN_SNAPSHOT=file:///opt/cran" if answer.strip() == "yes" else ""
-    return f"{os.environ.get('BUILD_ARGS', '')} {packages}".strip()
+    return needed_build_args(engine, base_images)
 
 
 @pytest.fixture(scope="session")
