@@ -5,8 +5,8 @@
 
 A page names a scene and a language between two comments; what stands between them is replaced:
 
-    <!-- record: shell-form python -->
-    <!-- /record -->
+    <!-- scene shell-form python -->
+    <!-- /scene -->
 """
 
 import re
@@ -15,10 +15,10 @@ import sys
 from scenes import RECORDS, TEMPLATE, read_scenes
 
 PLACE = re.compile(
-    r"^<!-- record: (?P<scene>.*?) -->\n(?P<text>.*?)^<!-- /record -->$",
+    r"^<!-- scene (?P<scene>.*?) -->\n(?P<text>.*?)^<!-- /scene -->$",
     re.MULTILINE | re.DOTALL,
 )
-MARK = re.compile(r"^.*<!-- /?record\b.*$", re.MULTILINE)
+MARK = re.compile(r"^.*<!-- /?scene\b.*$", re.MULTILINE)
 
 
 def weave(text: str, records: dict[str, str]) -> tuple[str, list[str]]:
@@ -30,7 +30,7 @@ def weave(text: str, records: dict[str, str]) -> tuple[str, list[str]]:
         if scene not in records:
             wrong.append(f'there is no record "{scene}": play it with record.py')
             return match[0]
-        return f"<!-- record: {scene} -->\n```console\n{records[scene]}```\n<!-- /record -->"
+        return f"<!-- scene {scene} -->\n```console\n{records[scene]}```\n<!-- /scene -->"
 
     pairs = len(PLACE.findall(text))
     nested = any(MARK.search(each["text"]) for each in PLACE.finditer(text))

@@ -11,7 +11,7 @@ import weave
 from support import TEMPLATE
 
 RECORD = {"one python": "$ make check\n"}
-PAGE = "Text.\n\n<!-- record: one python -->\n{}<!-- /record -->\n\nMore.\n"
+PAGE = "Text.\n\n<!-- scene one python -->\n{}<!-- /scene -->\n\nMore.\n"
 WOVEN = PAGE.format("```console\n$ make check\n```\n")
 
 
@@ -31,10 +31,10 @@ def test_a_record_takes_the_place_between_its_comments(between):
     "page, problem",
     [
         (PAGE.format("").replace("one", "two"), 'no record "two python"'),
-        (PAGE.format("").replace("<!-- /record -->", ""), "has no partner"),
-        (PAGE.format("") + "<!-- /record -->\n", "has no partner"),
-        (PAGE.format("<!-- record: one python -->\n"), "has no partner"),
-        (PAGE.format("").replace("<!-- record", " <!-- record"), "has no partner"),
+        (PAGE.format("").replace("<!-- /scene -->", ""), "has no partner"),
+        (PAGE.format("") + "<!-- /scene -->\n", "has no partner"),
+        (PAGE.format("<!-- scene one python -->\n"), "has no partner"),
+        (PAGE.format("").replace("<!-- scene", " <!-- scene"), "has no partner"),
     ],
 )
 def test_a_wrong_comment_is_told_and_the_page_is_left_alone(page, problem):
