@@ -8,7 +8,7 @@ SHELL_SCRIPTS = .ci/run $$(git ls-files --cached --others --exclude-standard '*.
 RUFF_CONFIG = --config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format benchmark clean
+.PHONY: help demo test lint format docs benchmark clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,12 @@ format: $(VENV)/installed ## Mend formatting and style where a tool can
 	$(VENV)/bin/ruff check --fix $(RUFF_CONFIG)
 	$(VENV)/bin/ruff format $(RUFF_CONFIG)
 
+docs: $(VENV)/installed ## Build the site of docs/ into site/, in English and in Korean
+	$(VENV)/bin/python scripts/docs.py
+
 benchmark: $(VENV)/installed ## Measure what the template costs against a bare script
 	$(VENV)/bin/python benchmarks/run.py
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) demo .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo site .pytest_cache .ruff_cache
 	find hooks tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

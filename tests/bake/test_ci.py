@@ -11,7 +11,9 @@ from support import TEMPLATE
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
 WORKFLOW = ".github/workflows/ci.yml"
 TEXT = (GENERATED / WORKFLOW).read_text(encoding="utf-8")
-OF_TEMPLATE = (TEMPLATE / WORKFLOW).read_text(encoding="utf-8")
+OF_TEMPLATE = "".join(
+    path.read_text(encoding="utf-8") for path in sorted((TEMPLATE / ".github/workflows").iterdir())
+)
 
 
 @pytest.fixture

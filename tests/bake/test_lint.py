@@ -48,9 +48,9 @@ def test_generated_ci_fits_the_published_schema(repository):
             lint(repository, "check-jsonschema", *arguments)
 
 
-def test_the_templates_workflow_fits_the_published_schema():
-    workflow = ".github/workflows/ci.yml"
-    lint(TEMPLATE, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+def test_the_templates_workflows_fit_the_published_schema():
+    workflows = [f".github/workflows/{name}.yml" for name in ("ci", "pages")]
+    lint(TEMPLATE, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ COMMANDS = {
     "make lint": "test_the_templates_python_is_clean",
     "make format": "no test: it edits the template",
     ".venv/bin/python -m pytest -n 2 tests/bake tests/tools tests/docs": "no test: these are it",
+    "make docs": "test_what_make_docs_runs_builds_the_site",
     "make benchmark": "no test: a test does not time",
     # What is no command to type: how the service starts an image, and a list of verbs.
     "docker run IMAGE train": "test_a_job_leaves_a_model",
