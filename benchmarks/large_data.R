@@ -54,10 +54,10 @@ if (way == "generate") {
   source("model.R")
   job$join(list(current = "algo-1", names = "algo-1"), able = TRUE)
   watch()
-  given <- list(target = "is_male", max_iterations = 25, tolerance = 1e-8, in_memory = way == "memory")
-  own <- list(training = file)
-  invisible(read_shard(own, find_first(list(own)), given$target, given$in_memory))
+  channels <- list("algo-1" = list(training = file))
+  read <- read_tables(channels, "is_male", in_memory = way == "memory")
   report("read")
+  set_design(make_design(make_formula("is_male"), read$schema, Inf)$terms, read$schema)
   invisible(weigh(NULL))
   report("step")
 }

@@ -25,8 +25,8 @@ write_file <- function(...) {
 
 read_table <- function(file, ...) {
   read <- NULL
-  first <- list(columns = read_header(file), name = file)
-  each_table(file, first, "is_male", function(table, ...) read <<- rbind(read, table), ...)
+  schema <- find_schema(list("algo-1" = list(training = file)), "is_male")
+  each_table(file, schema, function(table, ...) read <<- rbind(read, list2DF(table)), ...)
   read
 }
 
@@ -333,16 +333,16 @@ write_gzip <- function(bytes) {
   file
 }
 
-test_that("chunks of a file, plain or compressed, give its rows", {
+test_that("pieces of a file, plain or compressed, give its rows", {
   withr::local_options(list(warn = 2))
-  chunk <- chunk_bytes
-  withr::defer(chunk_bytes <<- chunk)
+  size <- piece_bytes
+  withr::defer(piece_bytes <<- size)
   table <- make_table(300)
   for (end in c("\n", "\r\n")) {
     lines <- c(paste(names(table), collapse = ","), do.call(paste, c(table, sep = ",")), "")
     bytes <- charToRaw(paste(lines, collapse = end))
-    for (size in c(7, 1000, 4096, 2^24)) {
-      chunk_bytes <<- size
+    for (small in c(7, 1000, 4096, 2^24)) {
+      piece_bytes <<- small
       for (file in c(write_file(rawToChar(bytes)), write_gzip(bytes))) {
         expect_equal(read_table(file, whole = FALSE), table)
       }
@@ -350,10 +350,10 @@ test_that("chunks of a file, plain or compressed, give its rows", {
   }
 })
 
-test_that("in a chunk, too, the place of what is no number is told", {
-  chunk <- chunk_bytes
-  withr::defer(chunk_bytes <<- chunk)
-  chunk_bytes <<- 4096
+test_that("in a piece, too, the place of what is no number is told", {
+  size <- piece_bytes
+  withr::defer(piece_bytes <<- size)
+  piece_bytes <<- 4096
   rows <- rep("0,1,2,3", 5000)
   rows[3456] <- "0,1,x,3"
   text <- paste0(c("is_male,a,b,c", rows, ""), collapse = "\n")
@@ -557,9 +557,10 @@ test_that("rows that miss a value are left out, as glm() leaves them out", {
     log <- capture.output(model <- model_read(
       model_new(default_hyperparameters()), list("algo-1" = list(training = file))
     ))
-    expect_identical(
-      log, c("Read 297 rows of training.", "Left out 3 rows of training, which miss a value.")
-    )
+    expect_identical(log, c(
+      "Read 300 rows of training.", "Left out 3 of 300 rows of training: a value is missing."
+    ))
+    expect_identical(model$rows$training, 297)
     while (!model_finished(model)) model <- step(model)
     expect_equal(model$coefficients, unname(coef(theirs)), tolerance = 1e-8)
   }
@@ -569,6 +570,208 @@ test_that("rows that miss a value are left out, as glm() leaves them out", {
   expect_sentence(
     file, 'Every row of "training" misses a value: there is nothing to learn from.'
   )
+})
+
+# A table with columns of text, some cells of which are empty.
+make_mixed <- function(rows = 300, seed = 1) {
+  table <- make_table(rows, seed)
+  kinds <- c("Gentoo", "Ad\u00e9lie, small", "Chin \"strap\"", "adelie")
+  table$kind <- rep(kinds, length.out = rows)
+  table$island <- rep(c("Torgersen", "Biscoe", "Dream", "Dream"), each = 7, length.out = rows)
+  table$kind[c(5, 35)] <- NA
+  table$a[c(9, 35)] <- NA
+  # One that only rows have that are left out.
+  table$island[9] <- "Elsewhere"
+  table[c("kind", "is_male", "a", "b", "island", "c")]
+}
+
+write_mixed <- function(table, na = "") {
+  file <- tempfile(fileext = ".csv")
+  utils::write.csv(table, file, row.names = FALSE, na = na)
+  file
+}
+
+fit_glm <- function(table, formula = is_male ~ .) {
+  # glm() sorts the levels as the locale has it.
+  withr::local_collate("C")
+  stats::glm(formula, binomial(), table)
+}
+
+test_that("columns of text are factors, as in glm()", {
+  table <- make_mixed()
+  theirs <- fit_glm(table)
+  for (na in c("", "NA")) {
+    model <- train_model(list(training = write_mixed(table, na)))
+    ours <- save_and_load(model)
+    expect_identical(names(coef(ours)), names(coef(theirs)))
+    expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
+    expect_identical(ours$xlevels, theirs$xlevels)
+    expect_identical(ours$contrasts, theirs$contrasts)
+  }
+  expect_identical(model$rows$training, 297)
+  expect_identical(nobs(ours), nobs(theirs))
+  for (value in list(BIC, AIC, vcov)) {
+    expect_equal(value(ours), value(theirs), tolerance = 1e-8)
+  }
+  expect_equal(coef(summary(ours)), coef(summary(theirs)), tolerance = 1e-8)
+  expect_identical(model_metadata(model)$categories, list(
+    kind = list("Ad\u00e9lie, small", "Chin \"strap\"", "Gentoo", "adelie"),
+    island = list("Biscoe", "Dream", "Torgersen")
+  ))
+})
+
+test_that("a new R predicts with the saved model, with standard errors, on text", {
+  folder <- withr::local_tempdir()
+  table <- make_mixed()
+  model_save(train_model(list(training = write_mixed(table))), folder)
+  new <- make_mixed(40, seed = 2)
+  new$island[9] <- NA
+  file <- write_mixed(new)
+  theirs <- predict(fit_glm(table), new, type = "response", se.fit = TRUE)
+  script <- withr::local_tempfile(lines = c(
+    "given <- commandArgs(TRUE)",
+    "model <- readRDS(file.path(given[1], 'model.rds'))",
+    "for (is_factor in c(TRUE, FALSE)) {",
+    "  table <- read.csv(given[2], na.strings = c('NA', ''), stringsAsFactors = is_factor)",
+    "  made <- predict(model, table, type = 'response', se.fit = TRUE)",
+    "  saveRDS(made, file.path(given[1], paste0(is_factor, '.rds')))",
+    "}",
+    "stopifnot(nobs(model) == 297, is.finite(BIC(model)))"
+  ))
+  done <- processx::run(
+    "Rscript", c("--vanilla", script, folder, file),
+    error_on_status = FALSE
+  )
+  expect_identical(done$stderr, "")
+  for (name in c("TRUE.rds", "FALSE.rds")) {
+    ours <- readRDS(file.path(folder, name))
+    expect_equal(ours, theirs, tolerance = 1e-8)
+    expect_identical(sum(is.na(ours$fit)), 3L)
+  }
+})
+
+test_that("any formula will do whose terms look at one row at a time", {
+  make <- make_formula
+  withr::defer(make_formula <<- make)
+  formula <- is_male ~ log(b) * kind + I(a^2) + island:c
+  make_formula <<- function(target) formula
+  table <- make_mixed()
+  ours <- save_and_load(train_model(list(training = write_mixed(table))))
+  complete <- stats::na.omit(table)
+  theirs <- fit_glm(complete, formula)
+  expect_identical(names(coef(ours)), names(coef(theirs)))
+  expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
+  expect_equal(predict(ours, complete), predict(theirs, complete), tolerance = 1e-8)
+})
+
+test_that("what rows are left out for is not residuals that mislead", {
+  model <- save_and_load(train_model(list(training = write_table(make_table()))))
+  expect_true(all(is.na(stats::residuals(model))))
+  expect_error(sum(stats::residuals(model, "working")), "not meaningful for factors")
+  expect_null(stats::weights(model))
+})
+
+test_that("the first cell that is not empty tells text from numbers", {
+  texts <- function(...) {
+    find_schema(list("algo-1" = list(training = c(...))), "is_male")$texts
+  }
+  rows <- "is_male,a,b,c\n1,,NA,\n\n0, 7 , true ,\n1,x,y,\n"
+  expect_identical(texts(write_file(rows)), character())
+  expect_identical(texts(write_file("is_male,a,b,c\nx,x,\"y, z\",\n0,1,2,3,4\n")), c("a", "b"))
+  # What has a remedy is no text.
+  expect_identical(texts(write_file("is_male,a,b,c\n0,?,\"1.234,5\",n/a\n")), character())
+  # The first file with rows decides.
+  bare <- write_file("is_male,a\n")
+  expect_identical(texts(write_file("\n"), bare, write_file("is_male,a\n0,x\n")), "a")
+  # A number among texts is a text.
+  table <- data.frame(is_male = rep(0:1, 20), a = c("x", "007", "true", "1e5"), b = 1:40)
+  file <- write_mixed(table)
+  read <- read_table(file)
+  expect_identical(read, read_table(file, whole = FALSE))
+  expect_identical(read$a, table$a)
+})
+
+test_that("what is no text is named with file, line and column", {
+  head <- "is_male,a,b\n0,x,1\n1,y,2\n"
+  for (text in c("N/A", "null", "?", "-")) {
+    expect_sentence(write_file(head, "0,", text, ",3\n"), sprintf(
+      'FILE, line 4, column "a": "%s" is no text: a missing value is an empty cell.', text
+    ))
+  }
+  expect_sentence(write_file(head, "0,x,y\n"), 'FILE, line 4, column "b": "y" is not a number.')
+  expect_sentence(write_file("is_male,a\nx,y\n"), paste(
+    'FILE, line 2, column "is_male": "x" is not a number.'
+  ))
+  table <- make_mixed()
+  table$island <- "Dream"
+  expect_sentence(
+    write_mixed(table),
+    'The column "island" has the same value in every row of training: leave it out.'
+  )
+  table$island <- ifelse(table$kind == "Gentoo", "Dream", "Biscoe")
+  expect_sentence(
+    write_mixed(table), 'The column "island" is a linear combination of kind: leave it out.'
+  )
+  table <- data.frame(is_male = rep(0:1, 600), id = sprintf("p%d", 1:1200))
+  expect_sentence(write_mixed(table), paste(
+    'column "id" has more than 1,000 different texts: leave it out, or make numbers of it.'
+  ))
+})
+
+test_that("a text of validation that training lacks is named with its place", {
+  training <- write_mixed(make_mixed())
+  other <- make_mixed(40, seed = 2)
+  other$island[9] <- "Dream"
+  other$kind[21] <- "Emperor"
+  expect_stranger <- function(file, line) {
+    failure <- expect_error(
+      read_model(list(training = training, validation = file)),
+      class = "training_failure"
+    )
+    expect_identical(conditionMessage(failure), sprintf(
+      '%s, line %d, column "kind": "Emperor" is in no row of training.', file, line
+    ))
+  }
+  expect_stranger(write_mixed(other), 22)
+  # Where the slow reader reads, and a row is left out anyway.
+  other$kind[5] <- "King"
+  other$a[5] <- NA
+  other$b <- ifelse(seq_len(40) == 3, "nan", other$b)
+  expect_stranger(write_mixed(other), 22)
+  other$kind[21] <- NA
+  expect_identical(
+    read_model(list(training = training, validation = write_mixed(other)))$rows$validation, 35
+  )
+})
+
+test_that("missing cells at the ends of rows are told from rows that end early", {
+  quick <- read_slowly
+  withr::defer(read_slowly <<- quick)
+  read_slowly <<- function(...) stop("slow")
+  rows <- c("0,1,2,3", "1,2,3,", "", "0,1,2,\"\"", " ", "1,,,")
+  text <- paste0(c("is_male,a,b,c", rows, ""), collapse = "\n")
+  expect_identical(nrow(read_table(write_file(text))), 1L)
+  read_slowly <<- quick
+  expect_sentence(
+    write_file(text, "1,2,3\n"), "FILE, line 8: 3 fields, but the header has 4."
+  )
+})
+
+test_that("a checkpoint of other categories, or of other rows, is an error", {
+  file <- withr::local_tempfile()
+  table <- make_mixed()
+  model_save_checkpoint(model_step(read_model(list(training = write_mixed(table)))), file)
+  for (change in list(
+    function(table) transform(table, kind = sub("adelie", "king", kind)),
+    function(table) transform(table, c = c * 2),
+    function(table) transform(table, a = a * ifelse(seq_along(a) == 7, 1.001, 1))
+  )) {
+    other <- read_model(list(training = write_mixed(change(table))))
+    expect_error(model_load_checkpoint(other, file), "it was made from other data")
+  }
+  # In other files, it is the same.
+  halves <- c(write_mixed(table[1:100, ]), write_mixed(table[101:300, 6:1]))
+  expect_no_error(model_load_checkpoint(read_model(list(training = halves)), file))
 })
 
 # Train on several hosts at once, each with its own table, or none.
@@ -614,6 +817,21 @@ test_that("shards that are not alike give the model of all the data (C52)", {
     list(table = table[order(rownames(table)), ], same = metadata[c("rows", "metrics", "steps")])
   })
   expect_equal(result[[2]], result[[1]], tolerance = 1e-8)
+})
+
+test_that("hosts agree on the texts, and one may lack some of them, or all rows", {
+  table <- make_mixed(600)
+  theirs <- fit_glm(table)
+  table <- table[order(table$kind, table$island), ]
+  write <- write_table
+  withr::defer(write_table <<- write)
+  write_table <<- function(table, file) utils::write.csv(table, file, row.names = FALSE, na = "")
+  runs <- train_on_hosts(list(table[1:80, ]), list(table[81:600, 6:1]), list())
+  expect_identical(lapply(runs, function(run) run$stderr), rep(list(character()), 3))
+  ours <- readRDS(file.path(runs[[1]]$base, "model/model.rds"))
+  expect_identical(names(coef(ours)), names(coef(theirs)))
+  expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
+  expect_equal(BIC(ours), BIC(theirs), tolerance = 1e-8)
 })
 
 test_that("columns that differ between hosts are an error that names the host", {

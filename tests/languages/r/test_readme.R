@@ -47,17 +47,39 @@ test_that("it has no more lines than one reads", {
   expect_lte(length(strsplit(blocks[1], "\n")[[1]]), 40)
 })
 
-test_that("the model's predictions need nothing of this repository", {
-  base <- local_job()
-  expect_identical(train_in(base)$status, 0L)
-  file.symlink(file.path(root, "data"), file.path(base, "data"))
+# Have the README's lines predict with the model of a job on its data.
+expect_predictions <- function(base) {
+  testthat::expect_identical(train_in(base)$status, 0L)
+  file.symlink(file.path(base, "input/data"), file.path(base, "data"))
   script <- withr::local_tempfile(lines = blocks[2], fileext = ".R")
   predict <- function() {
     processx::run("Rscript", c("--vanilla", script), wd = base, error_on_status = FALSE)
   }
   done <- predict()
-  expect_identical(done$status, 0L, info = done$stderr)
-  expect_match(done$stdout, "\\$fit\n.*\\$se.fit\n")
+  testthat::expect_identical(done$status, 0L, info = done$stderr)
+  testthat::expect_match(done$stdout, "\\$fit\n.*\\$se.fit\n")
   dir.create(file.path(base, "model/.saving"))
-  expect_match(predict()$stderr, "the job was killed while it saved: the model is not whole")
+  sentence <- "the job was killed while it saved: the model is not whole"
+  testthat::expect_match(predict()$stderr, sentence)
+  done$stdout
+}
+
+test_that("the model's predictions need nothing of this repository", {
+  expect_predictions(local_job())
+})
+
+test_that("they take columns of text and empty cells", {
+  base <- local_job()
+  set.seed(1)
+  for (channel in c("training", "validation")) {
+    table <- cbind(is_male = stats::rbinom(90, 1, 0.5), make_penguins(90))
+    table$body_mass_g <- table$body_mass_g + round(stats::rnorm(90, sd = 100))
+    table$species[4] <- NA
+    table$flipper[7] <- NA
+    file <- file.path(base, "input/data", channel, "penguins.csv")
+    utils::write.csv(table, file, row.names = FALSE, na = "")
+  }
+  printed <- expect_predictions(base)
+  # Two rows without a prediction, and without a standard error.
+  expect_length(gregexpr("\\bNA\\b", printed)[[1]], 4)
 })

@@ -1,7 +1,8 @@
-# CSV files, plain or compressed by gzip, as tables of numbers; what is none is told with its place.
+# CSV files, plain or compressed by gzip, as tables of numbers and texts; what is neither
+# is told with its place.
 
 # What is read at once of a file that does not come as a whole.
-chunk_bytes <- 2^22
+piece_bytes <- 2^24
 
 # Read a file, table by table.
 #
@@ -9,126 +10,148 @@ chunk_bytes <- 2^22
 # message, or reads what fread() could not.
 #
 # file: a path.
-# first: the file that says which columns there are, and in which order: a list of its
-#   `columns` and its `name`, for messages.
-# target: the column with 0 and 1.
-# use: a function of a data frame, all columns numeric and finite, of the number of rows that were
-#   left out since they miss a value, as glm() leaves them out, and of the limits of the columns.
+# schema: what the file must hold: see `find_schema()`.
+# use: a function of a table, a list of columns without a missing value, and of the number of rows
+#   that were left out since they miss one, as glm() leaves them out.
 # whole: whether the file may come as one table: the fastest, in memory of its size.
-each_table <- function(file, first, target, use, whole = TRUE) {
+each_table <- function(file, schema, use, whole = TRUE) {
   header <- read_header(file)
   if (length(header) == 0) {
     job$log_line(job$name_of(file), " is empty: skipped.")
     return(invisible())
   }
-  check_header(file, header, first, target)
-  use_numbers <- function(table, is_sure = FALSE) {
-    numbers <- as_numbers(table, header, target, is_sure)
-    limits <- find_limits(numbers$table, target)
-    if (!is.null(limits)) use(numbers$table[first$columns], numbers$left_out, limits)
-    !is.null(limits)
+  check_header(file, header, schema)
+  hand_over <- function(table, is_sure = FALSE) {
+    use_complete(table, schema, use, is_sure)
   }
-  if (whole && !is_compressed(file) && use_numbers(read_quickly(header, file = file, skip = 1))) {
+  if (whole && !is_compressed(file) && hand_over(read_quickly(file, header, schema, skip = 1))) {
     return(invisible())
   }
-  each_chunk(file, function(bytes, line) {
-    if (!use_numbers(read_quickly(header, text = rawToChar(bytes)))) {
-      use_numbers(read_slowly(bytes, line, file, header, target), is_sure = TRUE)
+  each_piece(file, function(piece, line) {
+    if (!hand_over(read_quickly(piece, header, schema))) {
+      hand_over(read_slowly(piece, line, file, header, schema), is_sure = TRUE)
     }
   })
 }
 
-# Leave out the rows that miss a value.
-#
-# table: what was read.
-# header, target: the names of the columns, and of that with 0 and 1.
-# is_sure: whether the slow reader has seen each cell.
-# Returns a list of `table` and `left_out`, the number of rows; NULL where not all columns are
-# numbers, or there is no row.
-as_numbers <- function(table, header, target, is_sure) {
-  if (NROW(table) == 0 || length(table) != length(header)) {
-    return(NULL)
+# Use the complete rows of a table; return FALSE where the slow reader has to read it instead.
+use_complete <- function(table, schema, use, is_sure) {
+  if (is.null(table)) {
+    return(FALSE)
   }
-  table[] <- lapply(table, function(column) if (is.logical(column)) as.integer(column) else column)
-  if (!all(vapply(table, is.numeric, TRUE))) {
-    return(NULL)
-  }
-  # fread() fills a row that ends early, and takes some words of Excel for NaN.
-  is_odd <- function() {
-    anyNA(table[c(target, utils::tail(header, 1))]) ||
-      any(vapply(table, function(column) any(is.nan(column)), TRUE))
-  }
-  if (!is_sure && is_odd()) {
-    return(NULL)
-  }
-  if (!anyNA(table)) {
-    return(list(table = table, left_out = 0))
-  }
-  complete <- stats::complete.cases(table)
-  list(table = table[complete, , drop = FALSE], left_out = sum(!complete))
+  missing <- Reduce(`|`, lapply(Filter(anyNA, table), is.na), FALSE)
+  if (any(missing)) table <- lapply(table, function(column) column[!missing])
+  looks_right <- is_sure || !any(unlist(Map(are_strangers, table[schema$texts], schema$levels)))
+  if (looks_right) use(table[schema$columns], sum(missing))
+  looks_right
 }
 
-# Find the least and the greatest value of each column.
+# Read a file, or a piece of one, by fread().
 #
-# target: the name of that with 0 and 1.
-# Returns a list of `least` and `most`; NULL where a value is none that a GLM can take.
-find_limits <- function(table, target) {
-  if (is.null(table) || nrow(table) == 0) {
-    return(if (!is.null(table)) list())
-  }
-  limits <- list(least = vapply(table, min, 0), most = vapply(table, max, 0))
-  y <- table[[target]]
-  # Integers need no look at each.
-  is_binary <- function() is.integer(y) || all(y == 0 | y == 1)
-  in_range <- all(is.finite(unlist(limits))) && min(y) >= 0 && max(y) <= 1
-  if (in_range && is_binary()) limits
-}
-
-read_quickly <- function(header, ...) {
+# Returns a table; NULL where there is no row, or something that the slow reader has to look at.
+read_quickly <- function(path, header, schema, skip = 0) {
   odd <- function(condition) NULL
   # Without `fill`, fread() silently leaves out the first rows where their lengths differ.
-  tryCatch(
+  table <- tryCatch(
     data.table::fread(
-      ...,
-      sep = ",", dec = ".", header = FALSE, col.names = header, fill = TRUE,
-      blank.lines.skip = TRUE, na.strings = "NA", integer64 = "double", data.table = FALSE,
-      showProgress = FALSE
+      file = path, skip = skip, sep = ",", dec = ".", header = FALSE, col.names = header,
+      colClasses = list(character = which(header %in% schema$texts)), fill = TRUE,
+      blank.lines.skip = TRUE, na.strings = "NA", integer64 = "double", encoding = "UTF-8",
+      data.table = FALSE, showProgress = FALSE
     ),
     warning = odd,
     error = odd
   )
+  if (NROW(table) == 0 || length(table) != length(header)) {
+    return(NULL)
+  }
+  table <- Map(function(column, name) {
+    column <- if (name %in% schema$texts) as_texts(column) else as_numbers(column)
+    if (name != schema$target || isTRUE(all(column == 0 | column == 1))) column
+  }, table, header)
+  # A row that ends early is filled.
+  short <- is.na(table[[length(header)]])
+  is_odd <- any(lengths(table) == 0) || (any(short) && (skip > 0 || !all_end(path, short, header)))
+  if (!is_odd) table
 }
 
-# Read the bytes of a file one after another, in chunks that end with a line.
+# Whether these rows have all their fields.
+all_end <- function(path, rows, header) {
+  lines <- grep("[^ \t]", readLines(path, warn = FALSE), value = TRUE)
+  length(lines) == length(rows) &&
+    all(lengths(lapply(lines[rows], split_line)) == length(header))
+}
+
+as_numbers <- function(column) {
+  if (is.logical(column)) column <- as.integer(column)
+  is_finite <- function() {
+    # Some words of Excel are read as NaN.
+    !(anyNA(column) && any(is.nan(column))) &&
+      all(is.finite(c(min(column, 0, na.rm = TRUE), max(column, 0, na.rm = TRUE))))
+  }
+  # Integers need no look at each.
+  if (is.integer(column) || (is.double(column) && is_finite())) column
+}
+
+as_texts <- function(column) {
+  read <- unique(column)
+  if (!all(validUTF8(read)) || any(tolower(read) %in% kin)) {
+    return(NULL)
+  }
+  # fread() leaves the quotes in quoted text as they were written, twice.
+  texts <- gsub('""', '"', ifelse(grepl(missing_pattern, read), NA, read), fixed = TRUE)
+  texts[match(column, read)]
+}
+
+# Which cells hold a text that no row of training has; `levels` is NULL while that is read.
+are_strangers <- function(column, levels) {
+  !is.null(levels) & !column %in% levels
+}
+
+# Read the bytes of a file one after another, in pieces that end with a line.
 #
 # file: a path.
-# use: a function of the bytes, those of the header left out, and the number of the line
-#   before them.
-each_chunk <- function(file, use) {
-  connection <- if (is_compressed(file)) {
-    # R's own gzfile() does not tell half a file from a whole one.
-    pipe(paste("gzip -dc", shQuote(file), "2>/dev/null"), "rb")
-  } else {
-    file(file, "rb")
-  }
+# use: a function of the path of a piece, that of the header left out, and of the number of the line
+#   before it.
+each_piece <- function(file, use) {
+  connection <- open_bytes(file)
   at_end <- FALSE
-  on.exit(if (!at_end) close(connection))
+  piece <- tempfile("piece-")
+  on.exit({
+    if (!at_end) close(connection)
+    unlink(piece)
+  })
   rest <- raw()
   line <- 0
   while (!at_end) {
-    got <- readBin(connection, "raw", chunk_bytes)
-    at_end <- length(got) == 0
+    before <- max(line, 1)
+    out <- file(piece, "wb")
+    while (!at_end && seek(out) < piece_bytes) {
+      got <- readBin(connection, "raw", min(piece_bytes, 2^20))
+      at_end <- length(got) == 0
+      bytes <- c(rest, got)
+      ends <- grepRaw("\n", bytes, fixed = TRUE, all = TRUE)
+      end <- if (at_end) length(bytes) else max(ends, 0)
+      header <- if (line == 0) min(ends, end) else 0
+      writeBin(bytes[seq_len(end - header) + header], out)
+      rest <- utils::tail(bytes, length(bytes) - end)
+      line <- line + length(ends)
+    }
+    close(out)
     # Before the last line is used, since half a file may end in the midst of it.
     if (at_end && isTRUE(close(connection) != 0)) {
       job$fail(job$name_of(file), " is damaged: it can't be unpacked.")
     }
-    bytes <- c(rest, got)
-    ends <- grepRaw("\n", bytes, fixed = TRUE, all = TRUE)
-    end <- if (at_end) length(bytes) else max(ends, 0)
-    begin <- if (line == 0) min(ends, end) else 0
-    if (end > begin) use(bytes[(begin + 1):end], line + (begin > 0))
-    rest <- utils::tail(bytes, length(bytes) - end)
-    line <- line + length(ends)
+    if (file.size(piece) > 0) use(piece, before)
+  }
+}
+
+open_bytes <- function(file) {
+  if (is_compressed(file)) {
+    # R's own gzfile() does not tell half a file from a whole one.
+    pipe(paste("gzip -dc", shQuote(file), "2>/dev/null"), "rb")
+  } else {
+    base::file(file, "rb")
   }
 }
 
@@ -164,7 +187,7 @@ read_header <- function(file) {
     fail_not_text(file)
   }
   line <- sub("^\ufeff", "", lines)
-  # Only where the first line is blank are the others looked at.
+  # Only where it is blank are the others looked at.
   if (all(trimws(line) == "") && all(trimws(readLines(file, warn = FALSE)) == "")) {
     return(character())
   }
@@ -224,37 +247,29 @@ check_names <- function(header, place) {
   }
 }
 
-check_header <- function(file, header, first, target) {
+check_header <- function(file, header, schema) {
   fail_here <- function(...) job$fail(job$name_of(file), ", line 1: ", ...)
   for (i in seq_along(header)) {
-    if (header[i] == "") {
-      fail_here("column ", i, " has no name.")
-    }
-    if (header[i] %in% header[-i]) {
-      fail_here('the column "', header[i], '" stands twice.')
-    }
+    if (header[i] == "") fail_here("column ", i, " has no name.")
+    if (header[i] %in% header[-i]) fail_here('the column "', header[i], '" stands twice.')
   }
-  for (name in setdiff(header, first$columns)) {
-    fail_here('column "', name, '" is not in ', first$name, ".")
+  for (name in setdiff(header, schema$columns)) {
+    fail_here('column "', name, '" is not in ', schema$name, ".")
   }
-  for (name in setdiff(first$columns, header)) {
-    fail_here('column "', name, '" is missing.')
-  }
-  if (!target %in% header) {
+  for (name in setdiff(schema$columns, header)) fail_here('column "', name, '" is missing.')
+  if (!schema$target %in% header) {
     fail_here(
-      'the target column "', target, '" is missing; the columns are ', toString(header), "."
+      'the target column "', schema$target, '" is missing; the columns are ', toString(header), "."
     )
   }
 }
 
-# Read rows line by line, and fail at the first that is no row of numbers.
+# Read a piece line by line, and fail at the first that is no row of numbers and texts.
 #
-# bytes: the rows.
-# line: the number of the line before them.
-# header: the names of the columns.
-# Returns a data frame.
-read_slowly <- function(bytes, line, file, header, target) {
-  connection <- rawConnection(bytes)
+# line: the number of the line before it.
+# Returns a table.
+read_slowly <- function(piece, line, file, header, schema) {
+  connection <- file(piece, "rb")
   on.exit(close(connection))
   tables <- list()
   while (length(lines <- read_lines(connection, file)) > 0) {
@@ -262,14 +277,14 @@ read_slowly <- function(bytes, line, file, header, target) {
     line <- line + length(lines)
     blank <- trimws(lines) == ""
     rows <- lapply(lines[!blank], split_line)
-    tables <- c(tables, list(parse_rows(file, numbers[!blank], rows, header, target)))
+    tables <- c(tables, list(parse_rows(file, numbers[!blank], rows, header, schema)))
   }
-  as.data.frame(do.call(rbind, tables), check.names = FALSE)
+  as.list(data.table::rbindlist(tables))
 }
 
-read_lines <- function(connection, file) {
+read_lines <- function(connection, file, count = 10000) {
   lines <- withCallingHandlers(
-    readLines(connection, 10000, warn = TRUE, encoding = "UTF-8"),
+    readLines(connection, count, warn = TRUE, encoding = "UTF-8"),
     warning = function(condition) {
       if (grepl("nul", conditionMessage(condition))) {
         fail_not_text(file)
@@ -283,28 +298,40 @@ read_lines <- function(connection, file) {
   lines
 }
 
-grouped_pattern <- "^[+-]?[0-9][0-9.,' \u00a0\u202f]*[0-9]$"
 number_pattern <- "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+grouped_pattern <- "^[+-]?[0-9][0-9.,' \u00a0\u202f]*[0-9]$"
+missing_pattern <- "^(NA|#N/A|[+-]?[Nn][Aa][Nn])?$"
+# What other programs write for a missing value.
+kin <- c("n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
 
-parse_rows <- function(file, numbers, rows, header, target) {
+parse_rows <- function(file, numbers, rows, header, schema) {
   ragged <- which(lengths(rows) != length(header))[1]
   # What comes before is read first, so that the first fault of the file is the one that is named.
   whole <- if (is.na(ragged)) seq_along(rows) else seq_len(ragged - 1)
-  text <- matrix(trimws(unlist(rows[whole])), ncol = length(header), byrow = TRUE)
-  is_missing <- array(grepl("^(NA|#N/A|[+-]?[Nn][Aa][Nn])?$", text), dim(text))
-  is_missing[, header == target] <- FALSE
-  plain <- sub("^false$", "0", sub("^true$", "1", text, ignore.case = TRUE), ignore.case = TRUE)
-  is_number <- grepl(number_pattern, plain)
-  values <- matrix(NA_real_, nrow(text), length(header), dimnames = list(NULL, header))
-  values[is_number] <- as.numeric(plain[is_number])
-  bad <- !is.finite(values) & !is_missing
-  bad[, target] <- !values[, target] %in% c(0, 1)
-  if (any(bad)) {
-    row <- which(rowSums(bad) > 0)[1]
-    column <- which(bad[row, ])[1]
+  cells <- matrix(trimws(unlist(rows[whole])), ncol = length(header), byrow = TRUE)
+  colnames(cells) <- header
+  cells[grepl(missing_pattern, cells)] <- NA
+  table <- sapply(header, simplify = FALSE, function(name) {
+    if (name %in% schema$texts) cells[, name] else parse_numbers(cells[, name])
+  })
+  complete <- rowSums(is.na(cells)) == 0
+  bad <- sapply(header, simplify = FALSE, function(name) {
+    column <- table[[name]]
+    if (name == schema$target) {
+      !column %in% 0:1
+    } else if (name %in% schema$texts) {
+      # What is left out anyway may have any text.
+      tolower(column) %in% kin | (complete & are_strangers(column, schema$levels[[name]]))
+    } else {
+      !is.na(cells[, name]) & !is.finite(column)
+    }
+  })
+  row <- which(Reduce(`|`, bad))[1]
+  if (!is.na(row)) {
+    name <- header[vapply(bad, `[`, TRUE, row)][1]
     job$fail(
-      sprintf('%s, line %d, column "%s": ', job$name_of(file), numbers[row], header[column]),
-      fault_of(text[row, column], values[row, column])
+      sprintf('%s, line %d, column "%s": ', job$name_of(file), numbers[row], name),
+      fault_of(cells[row, name], table[[name]][row], name %in% schema$texts)
     )
   }
   if (!is.na(ragged)) {
@@ -313,17 +340,24 @@ parse_rows <- function(file, numbers, rows, header, target) {
       job$name_of(file), numbers[ragged], length(rows[[ragged]]), length(header)
     ))
   }
-  values
+  table
 }
 
-fault_of <- function(cell, value) {
-  kin <- c("n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
-  if (cell %in% c("", "NA", "#N/A")) {
+parse_numbers <- function(cells) {
+  plain <- sub("^false$", "0", sub("^true$", "1", cells, ignore.case = TRUE), ignore.case = TRUE)
+  as.numeric(ifelse(grepl(number_pattern, plain), plain, NA))
+}
+
+fault_of <- function(cell, value, is_text) {
+  no <- if (is_text) "no text" else "not a number"
+  if (is.na(cell)) {
     "the target is empty."
+  } else if (tolower(cell) %in% kin) {
+    sprintf('"%s" is %s: a missing value is an empty cell.', cell, no)
+  } else if (is_text) {
+    sprintf('"%s" is in no row of training.', cell)
   } else if (is.finite(value)) {
     paste(cell, "is neither 0 nor 1.")
-  } else if (tolower(cell) %in% kin) {
-    sprintf('"%s" is not a number: a missing value is an empty cell.', cell)
   } else if (!grepl(number_pattern, cell) && grepl(grouped_pattern, cell)) {
     sprintf(
       '"%s" is not a number: write a point for decimals, and nothing between thousands.', cell

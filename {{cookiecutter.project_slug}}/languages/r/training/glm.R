@@ -1,6 +1,7 @@
-# A binomial GLM by hand and not by glm(), since the rows of a job may lie on several
-# hosts: each makes a small triangle of its own, block by block, and the first stacks them. On one
-# host the numbers are those of glm().
+# Why not glm(): the rows may lie on several hosts, and be more than fit into memory.
+#
+# So each host makes a small triangle of its own rows, block by block, and the first stacks them.
+# The numbers are those of glm() on all rows.
 
 # What glm() works with too: link, variance, deviance.
 logit <- stats::binomial()
@@ -109,7 +110,33 @@ find_dependent <- function(factor) {
   c(dependent, sort(decomposed$pivot[kept][telling]))
 }
 
-check_rows <- function(model) {
+# Make the design of a formula: its terms, and what its coefficients are called.
+#
+# schema: what was agreed on: see `read_tables()`.
+# rows: how many rows of training there are; too few are a failure.
+# Returns a list of `terms`, `names` of the coefficients, `of`, the term that each belongs to, and
+#   `contrasts` and `xlevels`, as a `glm` has them.
+make_design <- function(formula, schema, rows) {
+  row <- lapply(stats::setNames(nm = schema$columns), function(name) {
+    levels <- schema$levels[[name]]
+    if (is.null(levels)) 0 else factor(levels[1], levels)
+  })
+  frame <- stats::model.frame(formula, list2DF(row))
+  terms <- attr(frame, "terms")
+  matrix <- stats::model.matrix(terms, frame)
+  if (rows < ncol(matrix)) {
+    job$fail(sprintf(
+      "There are %.0f rows of training, too few for %d coefficients.", rows, ncol(matrix)
+    ))
+  }
+  list(
+    terms = terms, names = colnames(matrix),
+    of = c("(Intercept)", attr(terms, "term.labels"))[attr(matrix, "assign") + 1],
+    contrasts = attr(matrix, "contrasts"), xlevels = schema$levels
+  )
+}
+
+check_rows <- function(model, schema) {
   rows <- model$rows$training
   if (model$positives %in% c(0, rows)) {
     job$fail(sprintf(
@@ -117,15 +144,18 @@ check_rows <- function(model) {
       model$target, as.integer(model$positives > 0)
     ))
   }
-  if (length(model$features) == 0) {
+  if (length(schema$columns) == 1) {
     job$fail(sprintf('There is no column beside the target "%s".', model$target))
   }
-  if (rows <= length(model$features)) {
-    job$fail(sprintf(
-      "There are %.0f rows of training, too few for %d coefficients.",
-      rows, length(model$features) + 1
-    ))
+  for (name in names(Filter(function(levels) length(levels) == 1, schema$levels))) {
+    fail_constant(name)
   }
+}
+
+fail_constant <- function(column) {
+  job$fail(sprintf(
+    'The column "%s" has the same value in every row of training: leave it out.', column
+  ))
 }
 
 check_columns <- function(model) {
@@ -134,19 +164,26 @@ check_columns <- function(model) {
   if (length(dependent) == 0) {
     return(invisible())
   }
-  column <- model$features[dependent[1] - 1]
-  others <- model$features[setdiff(dependent[-1], 1) - 1]
+  column <- model$design$of[dependent[1]]
+  others <- setdiff(model$design$of[dependent[-1]], c("(Intercept)", column))
+  if (length(others) > 0) {
+    job$fail(sprintf(
+      'The column "%s" is a linear combination of %s: leave it out.', column, toString(others)
+    ))
+  }
+  if (spread()[dependent[1]] == 0) fail_constant(column)
   job$fail(sprintf(
-    'The column "%s" %s: leave it out.',
-    column,
-    if (model$least[[column]] == model$most[[column]]) {
-      "has the same value in every row of training"
-    } else if (length(others) == 0) {
-      "has nearly the same value in every row of training, as far as its digits go"
-    } else {
-      paste("is a linear combination of", toString(others))
-    }
+    'The column "%s" has nearly the same value in every row of training, %s: leave it out.',
+    column, "as far as its digits go"
   ))
+}
+
+# How far apart the least and the greatest value of each column of the design are.
+spread <- function() {
+  least_most <- over_rows("training", pmax, function(block) {
+    c(apply(-block$x, 2, max), apply(block$x, 2, max))
+  })
+  rowSums(matrix(least_most, ncol = 2))
 }
 
 # Find columns whose coefficients grow without bound, since they tell the classes apart.
@@ -171,7 +208,7 @@ find_separating <- function(model, before) {
   if (furthest[["right"]] < 0.5 || furthest[["wrong"]] > 0.1) {
     return(integer())
   }
-  which(abs(model$coefficients - before) * c(0, model$most - model$least) > 0.1)
+  which(abs(model$coefficients - before) * spread() > 0.1)
 }
 
 # Warn of coefficients that are none, at the end of the training.
@@ -180,7 +217,7 @@ warn_of_result <- function(model, separating) {
   if (model$separated) {
     job$log_line(
       "WARNING: the classes are (nearly) separated by ",
-      toString(model$features[setdiff(separating, 1) - 1]),
+      toString(unique(model$design$of[separating])),
       ": the coefficients grow without bound, and their standard errors mean nothing."
     )
   } else if (!model$converged) {
@@ -193,31 +230,29 @@ warn_of_result <- function(model, separating) {
 
 # Make a `glm` without its rows.
 #
-# predict() with standard errors, vcov(), summary() and AIC() give what glm() on the same data
-# gives. What the rows are needed for (residuals, plots, BIC()) can't be had from it.
+# predict() with standard errors, vcov(), summary(), AIC(), BIC() and nobs() give what glm() on the
+# same data gives. What the rows are needed for (residuals, plots) can't be had from it.
 #
 # model: the model.
 # Returns a `glm`.
 as_glm <- function(model) {
-  # An empty row of the data gives the terms, whatever the names of the columns are.
-  columns <- c(model$target, model$features)
-  row <- stats::setNames(as.data.frame(as.list(numeric(length(columns)))), columns)
-  formula <- stats::reformulate(".", as.name(model$target), env = globalenv())
-  terms <- attr(stats::model.frame(formula, row), "terms")
-
-  names <- c("(Intercept)", attr(terms, "term.labels"))
+  names <- model$design$names
   factor <- model$factor
   dimnames(factor) <- list(names, names)
   rank <- length(names)
   rows <- model$rows$training
   share <- model$positives / rows
+  family <- logit
+  # summary() of R before 4.3 asks for residuals.
+  family$dev.resids <- as.function(alist(y = , mu = , wt = , NA_real_), baseenv())
   # R crashes where these have no element at all.
-  of_rows <- c(
-    "residuals", "fitted.values", "linear.predictors", "weights", "prior.weights", "y", "effects"
-  )
+  of_rows <- c("fitted.values", "linear.predictors", "weights", "y", "effects")
   structure(
     class = c("glm", "lm"),
     c(sapply(of_rows, function(name) NA_real_, simplify = FALSE), list(
+      # BIC() and nobs() count them; R keeps a sequence as its ends. As a factor it can't be taken
+      # for numbers.
+      residuals = structure(seq_len(rows), levels = "not kept", class = "factor"),
       coefficients = stats::setNames(model$coefficients, names),
       R = factor,
       rank = rank,
@@ -228,7 +263,7 @@ as_glm <- function(model) {
           tol = dependent_below
         )
       ),
-      family = logit,
+      family = family,
       deviance = model$deviance,
       aic = model$deviance + 2 * rank,
       null.deviance = -2 * rows * (share * log(share) + (1 - share) * log(1 - share)),
@@ -237,12 +272,12 @@ as_glm <- function(model) {
       df.null = rows - 1,
       converged = model$converged,
       boundary = FALSE,
-      call = call("glm", formula = stats::formula(terms), family = quote(binomial())),
-      formula = stats::formula(terms),
-      terms = terms,
+      call = call("glm", formula = stats::formula(model$design$terms), family = quote(binomial())),
+      formula = stats::formula(model$design$terms),
+      terms = model$design$terms,
       offset = NULL,
-      contrasts = NULL,
-      xlevels = stats::setNames(list(), character())
+      contrasts = model$design$contrasts,
+      xlevels = model$design$xlevels
     ))
   )
 }

@@ -27,24 +27,28 @@ model_new <- function(hyperparameters) {
   c(hyperparameters, list(steps = 0, converged = FALSE, separated = FALSE))
 }
 
+# Any will do whose terms look at one row at a time, such as is_male ~ log(body_mass_g) * species.
+make_formula <- function(target) {
+  stats::reformulate(".", as.name(target), env = globalenv())
+}
+
 # Reads the CSV files of "training" and, if it is there, "validation". The rows stay on their hosts.
 model_read <- function(model, channels) {
-  first <- find_first(channels)
-  found <- parallel::clusterApply(
-    job$nodes(), channels, read_shard,
-    first = first, target = model$target, in_memory = model$in_memory
-  )
-  found <- Reduce(function(a, b) Map(add_traits, a, b), found)
-  say_rows(found, channels)
-  rows <- lapply(found, function(traits) as.numeric(traits$rows))
-  model$features <- setdiff(first$columns, model$target)
-  model$rows <- rows
-  model$positives <- found$training$positives
-  model$least <- found$training$least[model$features]
-  model$most <- found$training$most[model$features]
-  check_rows(model)
+  read <- read_tables(channels, model$target, model$in_memory)
+  model$rows <- lapply(read$traits, function(traits) as.numeric(traits$rows))
+  model$positives <- read$traits$training$positives
+  model$features <- setdiff(read$schema$columns, model$target)
+  check_rows(model, read$schema)
+  model$design <- make_design(make_formula(model$target), read$schema, model$rows$training)
+  parallel::clusterCall(job$nodes(), set_design, model$design$terms, read$schema)
   model[c("deviance", "triangle")] <- weigh(NULL)
   check_columns(model)
+  moments <- crossprod(cbind(model$triangle$factor, model$triangle$response))
+  # What tells these data from others, however they are shared out.
+  model$data <- list(
+    names = model$design$names, rows = model$rows, positives = model$positives,
+    sizes = log(diag(moments)), correlations = stats::cov2cor(moments)
+  )
   model
 }
 
@@ -52,9 +56,7 @@ model_finished <- function(model) {
   model$converged || model$steps >= model$max_iterations
 }
 
-model_step <- function(model) {
-  iterate(model)
-}
+model_step <- function(model) iterate(model)
 
 # Log loss (natural logarithm) and accuracy (share of rows, threshold 0.5).
 model_metrics <- function(model) {
@@ -72,15 +74,14 @@ model_metrics <- function(model) {
 
 # What makes the model: no more numbers than coefficients, squared. And how its data are known.
 state <- c("converged", "separated", "coefficients", "deviance", "factor", "triangle")
-data_traits <- c("features", "rows", "positives", "least", "most")
 
 model_save_checkpoint <- function(model, path) {
-  saveRDS(model[c(state, data_traits)], path)
+  saveRDS(model[c(state, "data")], path)
 }
 
 model_load_checkpoint <- function(model, path) {
   saved <- readRDS(path)
-  if (!identical(saved[data_traits], model[data_traits])) {
+  if (!isTRUE(all.equal(saved$data, model$data))) {
     stop("it was made from other data")
   }
   model[state] <- saved[state]
@@ -91,7 +92,7 @@ model_load_checkpoint <- function(model, path) {
 model_save <- function(model, folder) {
   glm <- as_glm(model)
   saveRDS(glm, file.path(folder, "model.rds"))
-  table <- data.table::data.table(c("(Intercept)", model$features), stats::coef(summary(glm)))
+  table <- data.table::data.table(model$design$names, stats::coef(summary(glm)))
   names(table) <- c("term", "estimate", "std_error", "z_value", "p_value")
   data.table::fwrite(table, file.path(folder, "coefficients.csv"))
 }
@@ -111,6 +112,7 @@ model_metadata <- function(model) {
     rows = model$rows,
     target = model$target,
     features = as.list(model$features),
+    categories = lapply(model$design$xlevels, as.list),
     converged = model$converged,
     separated = model$separated,
     versions = list(R = getRversion(), data.table = utils::packageVersion("data.table"))

@@ -1,61 +1,138 @@
-# The rows of all hosts, of which each keeps its own: tables of numbers, with a target of 0 and 1.
+# The rows of all hosts, of which each keeps its own, and what all agree on: which columns are text,
+# and which texts there are. Text columns become factors.
 
-# The data of this host, by channel: tables, or the temporary files in which they lie.
+# The data of this host: tables by channel, or the temporary files in which they lie.
 shard <- new.env()
 
 # Rows that are weighed at once: it bounds the memory that a step needs beside the data.
 rows_per_block <- 8192
 
-# Find the file that says which columns there are, and in which order.
+# Read the rows of "training" and, if it is there, "validation".
 #
 # channels: the channels of each host.
-# Returns a list of `columns` and of `name`, to be told.
-find_first <- function(channels) {
-  found <- parallel::clusterApply(job$nodes(), channels, function(channels) {
-    for (file in channels$training) {
-      header <- read_header(file)
-      if (length(header) > 0) {
-        return(list(columns = header, name = job$name_of(file)))
-      }
+# Returns a list of `schema`, what was agreed on, and of `traits`, what is known of the rows of each
+#   channel: see `add_traits()`.
+read_tables <- function(channels, target, in_memory) {
+  schema <- find_schema(channels, target)
+  traits <- list()
+  for (name in intersect(c("training", "validation"), names(channels[[1]]))) {
+    files <- lapply(channels, `[[`, name)
+    found <- parallel::clusterApply(
+      job$nodes(), files, read_shard,
+      channel = name, schema = schema, in_memory = in_memory
+    )
+    traits[[name]] <- Reduce(add_traits, found)
+    say_rows(name, traits[[name]], files)
+    # Sorted by code points, whatever the locale.
+    if (name == "training") {
+      schema$levels <- lapply(traits$training$texts, sort, method = "radix")
     }
-  })
-  host <- which(lengths(found) > 0)[1]
-  if (is.na(host)) {
-    job$fail(job$name_of(unlist(lapply(channels, `[[`, "training"))[1]), " has no header.")
   }
-  first <- found[[host]]
-  if (length(channels) > 1) first$name <- paste(first$name, "of", names(channels)[host])
-  first
+  list(schema = schema, traits = traits)
 }
 
-# Read this host's rows.
+# Find the file that says which columns there are, and which are text: the first that has rows.
 #
-# channels: this host's channels.
-# first, target: what each_table() needs.
+# Returns a list of `columns`, their names in order; `texts`, which of them hold text; `name`, that
+#   of the file, to be told; `target`; `levels`, the texts of each, not known yet.
+find_schema <- function(channels, target) {
+  found <- parallel::clusterApply(job$nodes(), channels, function(channels) {
+    first <- NULL
+    for (file in channels$training) {
+      header <- read_header(file)
+      texts <- if (length(header) > 0) find_texts(file, header)
+      if (!is.null(texts) || (is.null(first) && length(header) > 0)) {
+        first <- list(columns = header, name = job$name_of(file), texts = texts)
+      }
+      if (!is.null(texts)) break
+    }
+    first
+  })
+  names(found) <- names(channels)
+  found <- Filter(Negate(is.null), found)
+  with_rows <- Filter(function(first) !is.null(first$texts), found)
+  first <- c(with_rows, found)[1]
+  if (length(found) == 0) {
+    job$fail(job$name_of(unlist(lapply(channels, `[[`, "training"))[1]), " has no header.")
+  }
+  schema <- first[[1]]
+  if (length(channels) > 1) schema$name <- paste(schema$name, "of", names(first))
+  schema$texts <- setdiff(schema$texts, target)
+  schema$levels <- sapply(schema$texts, simplify = FALSE, function(name) NULL)
+  schema$target <- target
+  schema
+}
+
+# Find the columns of text: those whose first cell that is not empty is no number.
+#
+# Returns their names; NULL where there is no row.
+find_texts <- function(file, header) {
+  connection <- gzfile(file, "rb")
+  on.exit(close(connection))
+  read_lines(connection, file, 1)
+  is_text <- rep(NA, length(header))
+  has_rows <- FALSE
+  while (anyNA(is_text) && length(lines <- read_lines(connection, file, 100)) > 0) {
+    for (row in lapply(lines[trimws(lines) != ""], split_line)) {
+      has_rows <- TRUE
+      cells <- trimws(row)[seq_along(header)]
+      is_new <- is.na(is_text) & !is.na(cells) & !grepl(missing_pattern, cells)
+      is_text[is_new] <- !can_be_number(cells[is_new])
+    }
+  }
+  if (has_rows) header[is_text %in% TRUE]
+}
+
+# What is no number, but has a remedy, is told as a fault of one.
+can_be_number <- function(cells) {
+  grepl(number_pattern, cells) | grepl(grouped_pattern, cells) |
+    tolower(cells) %in% c(kin, "true", "false")
+}
+
+# Read this host's rows of a channel.
+#
 # in_memory: whether to keep the rows there, or in temporary files.
-# Returns what is known of the rows of each channel: see `add_traits()`.
-read_shard <- function(channels, first, target, in_memory) {
+# Returns what is known of them.
+read_shard <- function(files, channel, schema, in_memory) {
   data.table::setDTthreads(0)
   data.table::setDTthreads(min(data.table::getDTthreads(), job$cpu_limit()))
-  shard$target <- target
-  shard$tables <- list()
-  sapply(intersect(c("training", "validation"), names(channels)), simplify = FALSE, function(name) {
-    traits <- list(rows = 0, left_out = 0)
-    tables <- list()
-    for (file in channels[[name]]) {
-      each_table(file, first, target, whole = in_memory, function(table, left_out, limits) {
-        if (nrow(table) > 0) {
-          tables <<- c(tables, list(if (in_memory) table else put_aside(table)))
-        }
-        found <- list(
-          rows = nrow(table), left_out = left_out, positives = sum(table[[target]])
-        )
-        traits <<- add_traits(traits, c(found, limits))
-      })
-    }
-    shard$tables[[name]] <- tables
-    traits
-  })
+  texts <- sapply(schema$texts, simplify = FALSE, function(name) character())
+  if (channel == "training") shard$texts <- texts
+  traits <- list(rows = 0, left_out = 0, positives = 0, texts = texts)
+  tables <- list()
+  for (file in files) {
+    each_table(file, schema, whole = in_memory, function(table, left_out) {
+      traits$rows <<- traits$rows + length(table[[1]])
+      traits$left_out <<- traits$left_out + left_out
+      traits$positives <<- traits$positives + sum(table[[schema$target]])
+      if (length(table[[1]]) > 0) {
+        table <- encode(table)
+        tables <<- c(tables, list(if (in_memory) table else put_aside(table)))
+      }
+    })
+  }
+  shard$tables[[channel]] <- tables
+  if (channel == "training") traits$texts <- shard$texts
+  traits
+}
+
+# Put numbers in the place of texts: their places among those that this host has seen.
+encode <- function(table) {
+  for (name in names(shard$texts)) {
+    shard$texts[[name]] <- union(shard$texts[[name]], table[[name]])
+    check_texts(shard$texts[[name]], name)
+    table[[name]] <- match(table[[name]], shard$texts[[name]])
+  }
+  table
+}
+
+check_texts <- function(texts, name) {
+  if (length(texts) > 1000) {
+    job$fail(
+      'column "', name, '" has more than 1,000 different texts: ',
+      "leave it out, or make numbers of it."
+    )
+  }
 }
 
 put_aside <- function(table) {
@@ -65,48 +142,42 @@ put_aside <- function(table) {
 }
 
 add_traits <- function(a, b) {
-  both <- if (a$rows == 0) {
-    b
-  } else if (b$rows == 0) {
-    a
-  } else {
-    list(
-      rows = a$rows + b$rows, positives = a$positives + b$positives,
-      least = pmin(a$least, b$least), most = pmax(a$most, b$most)
-    )
-  }
-  both$left_out <- a$left_out + b$left_out
+  both <- list(texts = Map(union, a$texts, b$texts))
+  Map(check_texts, both$texts, names(both$texts))
+  for (name in c("rows", "left_out", "positives")) both[[name]] <- a[[name]] + b[[name]]
   both
 }
 
 # Log how many rows there are; a channel without any is a failure.
-#
-# traits: what is known of the rows of each channel, on all hosts.
-say_rows <- function(traits, channels) {
-  rows <- vapply(traits, `[[`, 0, "rows")
-  left_out <- vapply(traits, `[[`, 0, "left_out")
-  job$log_line("Read ", toString(sprintf("%.0f rows of %s", rows, names(rows))), ".")
-  if (any(left_out > 0)) {
-    said <- sprintf("%.0f rows of %s", left_out, names(rows))[left_out > 0]
-    job$log_line("Left out ", toString(said), ", which miss a value.")
+say_rows <- function(channel, traits, files) {
+  total <- traits$rows + traits$left_out
+  job$log_line(sprintf("Read %.0f rows of %s.", total, channel))
+  if (traits$left_out > 0) {
+    job$log_line(sprintf(
+      "Left out %.0f of %.0f rows of %s: a value is missing.", traits$left_out, total, channel
+    ))
   }
-  for (name in names(which(rows == 0))) {
-    if (left_out[[name]] > 0) {
-      job$fail('Every row of "', name, '" misses a value: there is nothing to learn from.')
-    }
-    job$fail(
-      job$name_of(unlist(lapply(channels, `[[`, name))[1]), " has a header but no rows."
-    )
+  if (total == 0) {
+    job$fail(job$name_of(unlist(files)[1]), " has a header but no rows.")
   }
+  if (traits$rows == 0) {
+    job$fail('Every row of "', channel, '" misses a value: there is nothing to learn from.')
+  }
+}
+
+# Tell this host what makes a design matrix of its rows.
+set_design <- function(terms, schema) {
+  shard$terms <- terms
+  shard$schema <- schema
 }
 
 # Go through the rows of all hosts, block by block.
 #
 # channel: a channel's name.
 # combine: a function that makes one of two results.
-# summarise: a function of a block, a list of `x`, a matrix of ones and the features, and
-#   `y`, the target. It is sent to each host, with the variables of the function that it is made
-#   in: let these be few and small.
+# summarise: a function of a block, a list of `x`, the design matrix, and `y`, the target. It is
+#   sent to each host, with the variables of the function that it is made in: let these be few and
+#   small.
 # Returns one result of all rows; NULL where there are none.
 over_rows <- function(channel, combine, summarise) {
   found <- parallel::clusterCall(job$nodes(), over_own_rows, channel, combine, summarise) |>
@@ -118,16 +189,21 @@ over_own_rows <- function(channel, combine, summarise) {
   result <- NULL
   for (table in shard$tables[[channel]]) {
     if (is.character(table)) table <- unserialize(readBin(table, "raw", file.size(table)))
-    features <- table[names(table) != shard$target]
-    for (start in seq(1, nrow(table), by = rows_per_block)) {
-      rows <- start:min(start + rows_per_block - 1, nrow(table))
-      columns <- unname(lapply(features, function(column) column[rows]))
-      found <- summarise(list(
-        x = do.call(cbind, c(list(rep(1, length(rows))), columns)),
-        y = as.numeric(table[[shard$target]][rows])
-      ))
+    for (start in seq(1, length(table[[1]]), by = rows_per_block)) {
+      rows <- start:min(start + rows_per_block - 1, length(table[[1]]))
+      found <- summarise(make_block(lapply(table, `[`, rows)))
       result <- if (is.null(result)) found else combine(result, found)
     }
   }
   result
+}
+
+make_block <- function(columns) {
+  for (name in names(shard$texts)) {
+    levels <- shard$schema$levels[[name]]
+    codes <- match(shard$texts[[name]], levels)[columns[[name]]]
+    columns[[name]] <- structure(codes, levels = levels, class = "factor")
+  }
+  frame <- stats::model.frame(shard$terms, list2DF(columns), na.action = NULL)
+  list(x = stats::model.matrix(shard$terms, frame), y = as.numeric(columns[[shard$schema$target]]))
 }
