@@ -2,16 +2,13 @@ package training;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
-import org.tribuo.Example;
-import org.tribuo.Feature;
 import org.tribuo.MutableDataset;
+import org.tribuo.VariableInfo;
 import org.tribuo.common.tree.RandomForestTrainer;
 import org.tribuo.data.columnar.RowProcessor;
 import org.tribuo.data.columnar.processors.field.DoubleFieldProcessor;
@@ -36,8 +33,6 @@ public final class Model implements Algorithm {
       Hyperparameter.ofString("outcome", "body_mass_g", "column to predict");
   private static final Hyperparameter<Integer> TREES =
       Hyperparameter.ofInteger("trees", 200, "trees of the forest", 1, null);
-  private static final Hyperparameter<Integer> MAX_DEPTH =
-      Hyperparameter.ofInteger("max_depth", null, "levels of a tree, by default all", 1, null);
   private static final Hyperparameter<Boolean> HALF =
       Hyperparameter.ofBoolean("half", true, "whether a split tries but half of the columns");
 
@@ -49,7 +44,7 @@ public final class Model implements Algorithm {
 
   @Override
   public List<Hyperparameter<?>> hyperparameters() {
-    return List.of(OUTCOME, TREES, MAX_DEPTH, HALF);
+    return List.of(OUTCOME, TREES, HALF);
   }
 
   @Override
@@ -62,12 +57,10 @@ public final class Model implements Algorithm {
     this.settings = settings;
     train = table(channels.get("train"));
     holdout = table(channels.get("holdout"));
-    for (Example<Regressor> penguin : holdout) {
-      for (Feature feature : penguin) {
-        if (train.getFeatureMap().get(feature.getName()) == null) {
-          throw new TrainingFailure("The %s of holdout is not among those of train.".formatted(
-              feature.getName().replaceFirst("(.*)@(.*)", "$1 \"$2\"")));
-        }
+    for (VariableInfo feature : holdout.getFeatureMap()) {
+      if (train.getFeatureMap().get(feature.getName()) == null) {
+        throw new TrainingFailure("The %s of holdout is not among those of train."
+            .formatted(feature.getName().replaceFirst("(.*)@(.*)", "$1 \"$2\"")));
       }
     }
   }
@@ -94,19 +87,17 @@ public final class Model implements Algorithm {
     Logger.getLogger("org.tribuo").setLevel(Level.WARNING); // It tells of each tree.
     Log.line("Growing %s trees.".formatted(settings.get(TREES)));
     forest = new RandomForestTrainer<>(
-        new CARTRegressionTrainer(
-            Objects.requireNonNullElse(settings.get(MAX_DEPTH), Integer.MAX_VALUE), 2, 0,
-            settings.get(HALF) ? 0.5f : 1, false, new MeanSquaredError(), 1),
+        new CARTRegressionTrainer(Integer.MAX_VALUE, 2, 0, settings.get(HALF) ? 0.5f : 1, false,
+            new MeanSquaredError(), 1),
         new AveragingCombiner(), settings.get(TREES), 1).train(train);
   }
 
   @Override
   public Map<String, Double> metrics() {
-    Map<String, Double> metrics = new LinkedHashMap<>();
     RegressionEvaluator evaluator = new RegressionEvaluator();
-    metrics.put("training:rmse", evaluator.evaluate(forest, train).averageRMSE());
-    metrics.put("holdout:rmse", evaluator.evaluate(forest, holdout).averageRMSE());
-    return metrics;
+    return Map.of(
+        "training:rmse", evaluator.evaluate(forest, train).averageRMSE(),
+        "holdout:rmse", evaluator.evaluate(forest, holdout).averageRMSE());
   }
 
   @Override
