@@ -176,8 +176,12 @@ FILES = {
         checkstyle.xml
         contract.ini
         pom.xml
+        src/main/java/training/Categories.java
+        src/main/java/training/Columns.java
         src/main/java/training/Csv.java
+        src/main/java/training/Matrices.java
         src/main/java/training/Model.java
+        src/main/java/training/Spool.java
         src/main/java/training/Table.java
         src/main/java/training/Train.java
         src/main/java/training/Xgboost.java

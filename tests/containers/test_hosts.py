@@ -155,6 +155,32 @@ def test_a_host_without_data_takes_part_c52(cluster, empty):
     assert ended(cluster)["metrics"]["validation:accuracy"] > 0.9
 
 
+TEXTS = ["Adelie", "Chinstrap", "Gentoo"]
+TEXT_ROWS = [
+    f"{i * 7919 % 13 < 6:d},{TEXTS[i % 3] if i % 8 else ''},{i * 5 % 11 if i % 9 else ''}"
+    for i in range(180)
+]
+
+
+@pytest.mark.parametrize("lacks", ["rows", "a text"])
+@pytest.mark.parametrize("lacking", ["algo-1", "algo-2"])
+def test_hosts_agree_on_the_texts_of_a_column_c52(cluster, language, lacking, lacks):
+    for name, job in cluster.jobs.items():
+        rows = [] if lacks == "rows" else [row for row in TEXT_ROWS if "Gentoo" not in row]
+        header = "is_male,species,body_mass_g"
+        give(job, rows if name == lacking else TEXT_ROWS, header=header)
+        (validation,) = (job.folder / "input/data/validation").iterdir()
+        validation.write_text("\n".join([header, *TEXT_ROWS, ""]), encoding="utf-8")
+    cluster.start()
+    metadata = ended(cluster)
+    if language == "r":  # whose model has them, as levels of a factor
+        return
+    assert metadata["categories"] == {"species": TEXTS}
+    assert metadata["rows"]["training"] == 180 + (lacks == "a text") * len(
+        [row for row in TEXT_ROWS if "Gentoo" not in row]
+    )
+
+
 def test_a_slow_host_is_awaited_and_the_others_say_so_f29(cluster):
     # The worker can't go on without the leader: wherever it is paused, that is before they meet.
     cluster.start("algo-2")

@@ -56,8 +56,10 @@ def test_a_model_of_java_predicts_the_same_in_python(bake, make, engine, tmp_pat
     data = ["-v", f"{java}/data:/opt/ml/input/data:ro"]
     make(java, "build")
     run(*data, "-v", f"{tmp_path}/job:/opt/ml/model", "compared-java:local", "train")
+    run(*data, "-v", f"{tmp_path}/python:/opt/ml/model", "penguins-python:local", "train")
     program = [*shared, "-v", f"{MODELS}/java:/program:ro", *data, "--entrypoint=python"]
     program += ["penguins-python:local", "/program/compare_with_python.py"]
     assert "predictions differ by 0," in run(*program, "/compared/rows")
     validation = "/opt/ml/input/data/validation/penguins.csv"
-    assert "metrics differ by" in run(*program, "/compared/job", validation)
+    said = run(*program, "/compared/job", validation, "/compared/python")
+    assert "metrics differ by" in said and "bytes differ by" in said

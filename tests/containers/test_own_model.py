@@ -26,7 +26,11 @@ LEFT_OVER = {
     "python": ["training/tables.py"],
     "r": ["training/glm.R", "training/tables.R", "training/csv.R"],
     "java": [
+        "src/main/java/training/Categories.java",
+        "src/main/java/training/Columns.java",
         "src/main/java/training/Csv.java",
+        "src/main/java/training/Matrices.java",
+        "src/main/java/training/Spool.java",
         "src/main/java/training/Table.java",
         "src/main/java/training/Xgboost.java",
         "src/test/java/training/ModelTest.java",

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import ml.dmlc.xgboost4j.java.Booster;
 import ml.dmlc.xgboost4j.java.DMatrix;
@@ -34,6 +36,8 @@ import training.job.TrainingFailure;
 class BoostedTreesTest {
   private static final String GOOD = "is_male,a,b\n0,1,2\n1,3,4\n0,5,6\n1,7,8\n";
 
+  private static final List<String> FEATURES = features();
+
   @TempDir private Path folder;
 
   // ---- The algorithm ------------------------------------------------------------------------
@@ -48,10 +52,7 @@ class BoostedTreesTest {
         List.copyOf(model.metrics().keySet()));
     assertEquals(
         Map.of("training", 266L, "validation", 67L), model.metadata().get("rows"));
-    assertArrayEquals(
-        new String[] {"bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g",
-            "is_chinstrap", "is_gentoo"},
-        (String[]) model.metadata().get("features"));
+    assertEquals(FEATURES, model.metadata().get("features"));
     assertEquals("3.4.0", ((Map<?, ?>) model.metadata().get("versions")).get("xgboost"));
   }
 
@@ -60,18 +61,13 @@ class BoostedTreesTest {
     Model model = penguins(Map.of(), 10);
     model.save(folder);
     List<String> lines = Files.readAllLines(Path.of("data/validation/penguins.csv"));
-    float[] values = new float[6 * (lines.size() - 1)];
     float[] labels = new float[lines.size() - 1];
     for (int i = 0; i < labels.length; i++) {
-      String[] cells = lines.get(i + 1).split(",");
-      labels[i] = Float.parseFloat(cells[0]);
-      for (int j = 0; j < 6; j++) {
-        values[6 * i + j] = Float.parseFloat(cells[j + 1]);
-      }
+      labels[i] = Float.parseFloat(lines.get(i + 1).split(",")[0]);
     }
 
-    float[][] predictions = booster(folder).predict(new DMatrix(values, labels.length, 6,
-        Float.NaN));
+    float[][] predictions =
+        booster(folder).predict(matrix(validation(model), FEATURES.size()));
 
     double logLoss = 0;
     double right = 0;
@@ -132,22 +128,19 @@ class BoostedTreesTest {
   @EnabledIfSystemProperty(named = "comparison", matches = ".+")
   void predictionsAreWrittenDown() throws Exception {
     Path place = Files.createDirectories(Path.of(System.getProperty("comparison")));
-    penguins(Map.of(), 100).save(place);
-    List<String> rows = Files.readAllLines(Path.of("data/validation/penguins.csv"));
-    String header = rows.remove(0);
-    float[] values = new float[6 * rows.size()];
-    for (int i = 0; i < values.length; i++) {
-      String cell = rows.get(i / 6).split(",")[1 + i % 6];
-      values[i] = i % 5 == 0 ? Float.NaN : Float.parseFloat(cell);
+    Model model = penguins(Map.of(), 100);
+    model.save(place);
+    float[] values = validation(model);
+    for (int i = 0; i < values.length; i += 5) {
+      values[i] = Float.NaN;
     }
-    float[][] predictions =
-        booster(place).predict(new DMatrix(values, rows.size(), 6, Float.NaN));
-    StringBuilder lines = new StringBuilder(header.replaceFirst("is_male,", ""))
-        .append(",prediction\n");
+    int width = FEATURES.size();
+    float[][] predictions = booster(place).predict(matrix(values, width));
+    StringBuilder lines = new StringBuilder(String.join(",", FEATURES)).append(",prediction\n");
     for (int i = 0; i < values.length; i++) {
       lines.append(values[i]).append(',');
-      if (i % 6 == 5) {
-        lines.append(predictions[i / 6][0]).append('\n');
+      if (i % width == width - 1) {
+        lines.append(predictions[i / width][0]).append('\n');
       }
     }
     Files.writeString(place.resolve("predictions.csv"), lines);
@@ -354,6 +347,36 @@ class BoostedTreesTest {
   }
 
   // ---- Helpers ------------------------------------------------------------------------------
+
+  private static List<String> features() {
+    try (Stream<String> lines = Files.lines(Path.of("data/training/penguins.csv"))) {
+      String header = lines.findFirst().orElseThrow();
+      return List.of(header.replaceFirst("^is_male,", "").split(","));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Returns the features of the validation penguins, row by row, as the metadata says. */
+  private static float[] validation(Model model) throws Exception {
+    Map<?, ?> categories = (Map<?, ?>) model.metadata().get("categories");
+    List<String> rows = Files.readAllLines(Path.of("data/validation/penguins.csv"));
+    rows.remove(0);
+    float[] values = new float[FEATURES.size() * rows.size()];
+    for (int i = 0; i < values.length; i++) {
+      int column = i % FEATURES.size();
+      String cell = rows.get(i / FEATURES.size()).split(",", -1)[1 + column];
+      List<?> texts = (List<?>) categories.get(FEATURES.get(column));
+      values[i] = cell.isEmpty() ? Float.NaN
+          : texts == null ? Float.parseFloat(cell)
+          : texts.indexOf(cell);
+    }
+    return values;
+  }
+
+  private static DMatrix matrix(float[] values, int width) throws Exception {
+    return new DMatrix(values, values.length / width, width, Float.NaN);
+  }
 
   private static Model penguins(Map<String, ?> settings, int steps) throws Exception {
     return model(Map.of("training", List.of(Path.of("data/training/penguins.csv")),

@@ -20,17 +20,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
-import training.job.Cluster;
 import training.job.JobFiles;
 import training.job.TrainingFailure;
 
@@ -60,6 +61,9 @@ final class Csv {
   private static final Pattern ROW_NUMBERS = Pattern.compile("Unnamed: \\d+|__index_level_\\d+__");
   private static final Set<String> MISSING = Set.of(
       "na", "n/a", "#n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".");
+  private static final Pattern NUMBER = Pattern.compile(
+      "[+-]?(nan|inf|infinity|(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?)|true|false");
+  private static final String AN_EMPTY_CELL = ": a missing value is an empty cell";
   private static final Pattern PUNCTUATED =
       Pattern.compile("[+-]?\\d+([.,' \u2019\u00a0\u202f]\\d+)+");
 
@@ -69,40 +73,44 @@ final class Csv {
 
   private Csv() {}
 
-  /** Returns the column names of a file, none where there is nothing but blank lines. */
-  static List<String> readHeader(Path file) throws IOException {
+  /**
+   * What a file begins with.
+   *
+   * @param header the column names, none where there is nothing but blank lines
+   * @param texts which columns are of text, by their first cell that is not empty
+   * @param hasRows whether there is any row
+   */
+  record Beginning(List<String> header, Set<String> texts, boolean hasRows) {}
+
+  /** Reads a file as far as it takes to know each column's kind: mostly one row. */
+  static Beginning beginning(Path file) throws IOException {
     List<String> header = new ArrayList<>();
+    Set<String> texts = new TreeSet<>();
+    BitSet unknown = new BitSet();
+    boolean[] hasRows = {false};
     parse(file, CsvRecordHandler.of(limits -> limits.maxFields(Integer.MAX_VALUE)), records -> {
-      while (records.hasNext() && (header.isEmpty() || isBlank(header))) {
-        header.clear();
-        header.addAll(records.next().getFields());
+      while (records.hasNext() && (header.isEmpty() || !unknown.isEmpty())) {
+        List<String> fields = records.next().getFields();
+        if (isBlank(fields)) {
+          continue;
+        }
+        if (header.isEmpty()) {
+          header.addAll(fields);
+          unknown.set(0, fields.size());
+          continue;
+        }
+        hasRows[0] = true;
+        for (int i = 0; i < Math.min(header.size(), fields.size()); i++) {
+          if (unknown.get(i) && !fields.get(i).isEmpty()) {
+            unknown.clear(i);
+            if (isText(fields.get(i))) {
+              texts.add(header.get(i));
+            }
+          }
+        }
       }
     });
-    return isBlank(header) ? List.of() : header;
-  }
-
-  /** The columns that all files must have, and the file that they were found in. */
-  record Columns(String place, List<String> names) {}
-
-  /** Returns the columns of the first file that has some, on the first host that has one. */
-  static Columns columns(List<Path> files, Cluster cluster)
-      throws IOException, InterruptedException {
-    String own = "";
-    for (Path file : files) {
-      List<String> header = own.isEmpty() ? readHeader(file) : List.of();
-      own += header.isEmpty() ? "" : JobFiles.nameOf(file) + "\0" + String.join("\0", header);
-    }
-    Map<String, String> found = cluster.collect(own);
-    for (Map.Entry<String, String> host : found.entrySet()) {
-      if (!host.getValue().isEmpty()) {
-        List<String> words = List.of(host.getValue().split("\0", -1));
-        boolean here = host.getKey().equals(cluster.hosts().current());
-        return new Columns(
-            words.get(0) + (here ? "" : " of " + host.getKey()), words.subList(1, words.size()));
-      }
-    }
-    throw new TrainingFailure("%s has no header.".formatted(
-        files.isEmpty() ? "Each file" : JobFiles.nameOf(files.get(0))));
+    return new Beginning(header, texts, hasRows[0]);
   }
 
   private static boolean isBlank(List<String> fields) {
@@ -125,6 +133,9 @@ final class Csv {
     } catch (IOException e) {
       throw explained(file, e);
     } catch (CsvParseException e) {
+      if (e.getCause() instanceof UncheckedIOException other) {
+        throw explained(file, other.getCause());
+      }
       throw e.getCause() instanceof TrainingFailure failure
           ? failure
           : failure(file, " can't be read: " + e.getMessage());
@@ -146,10 +157,10 @@ final class Csv {
   /** Returns the text of a file, decompressed, from behind its byte order mark. */
   private static Reader open(Path file) throws IOException {
     InputStream bytes = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
-    if (beginning(file, bytes).startsWith(GZIP)) {
+    if (firstBytes(file, bytes).startsWith(GZIP)) {
       bytes = new BufferedInputStream(new GZIPInputStream(bytes, 1 << 16), 1 << 16);
     }
-    if (beginning(file, bytes).startsWith(UTF_8_MARK)) {
+    if (firstBytes(file, bytes).startsWith(UTF_8_MARK)) {
       bytes.skipNBytes(UTF_8_MARK.length());
     }
     // This decoder refuses what is not UTF-8; FastCSV's own would replace it.
@@ -158,7 +169,7 @@ final class Csv {
   }
 
   /** Returns the first bytes, a letter each; throws TrainingFailure if they are no CSV's. */
-  private static String beginning(Path file, InputStream bytes) throws IOException {
+  private static String firstBytes(Path file, InputStream bytes) throws IOException {
     bytes.mark(BEGINNING);
     String begin = new String(bytes.readNBytes(BEGINNING), StandardCharsets.ISO_8859_1);
     bytes.reset();
@@ -278,12 +289,32 @@ final class Csv {
     } catch (NumberFormatException e) {
       // The sentence below says it.
     }
-    String advice = "";
-    if (MISSING.contains(word)) {
-      advice = ": a missing value is an empty cell";
-    } else if (PUNCTUATED.matcher(word).matches()) {
-      advice = ": write a point for decimals, and nothing between thousands";
+    throw new IllegalArgumentException("\"%s\" is not a number%s".formatted(text, remedy(word)));
+  }
+
+  /** Returns whether a cell that is not empty is neither a number nor meant for one. */
+  private static boolean isText(String cell) {
+    String word = cell.strip().toLowerCase(Locale.ROOT);
+    return !NUMBER.matcher(word).matches() && remedy(word).isEmpty() && cell.indexOf('\0') < 0;
+  }
+
+  /** Refuses, in a column of text, what stands for a missing value elsewhere. */
+  static void checkText(String cell) {
+    String word = cell.strip().toLowerCase(Locale.ROOT);
+    if (remedy(word).equals(AN_EMPTY_CELL) || word.equals("nan")) {
+      throw new IllegalArgumentException("\"%s\"%s".formatted(cell, AN_EMPTY_CELL));
     }
-    throw new IllegalArgumentException("\"%s\" is not a number%s".formatted(text, advice));
+    if (cell.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException("\"%s\" is not a text".formatted(cell));
+    }
+  }
+
+  private static String remedy(String word) {
+    if (MISSING.contains(word)) {
+      return AN_EMPTY_CELL;
+    }
+    return PUNCTUATED.matcher(word).matches()
+        ? ": write a point for decimals, and nothing between thousands"
+        : "";
   }
 }

@@ -8,16 +8,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
-import java.util.zip.CRC32;
 import ml.dmlc.xgboost4j.java.Booster;
-import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoost;
 import ml.dmlc.xgboost4j.java.XGBoostError;
 import training.job.Algorithm;
 import training.job.Cluster;
 import training.job.Hyperparameter;
 import training.job.Hyperparameters;
-import training.job.Log;
 import training.job.TrainingFailure;
 
 /**
@@ -39,13 +36,9 @@ public final class Model implements Algorithm {
   private static final Hyperparameter<Integer> SEED =
       Hyperparameter.ofInteger("seed", 1, "start of the random numbers", 0, null);
 
-  private static final int TRACKER_PORT = 9099;
-
   private Hyperparameters settings;
   private Map<String, Object> parameters;
-  private final Map<String, DMatrix> matrices = new LinkedHashMap<>();
-  /** Of all hosts. */
-  private final Map<String, Long> rows = new LinkedHashMap<>();
+  private Matrices matrices;
   private Cluster cluster = Cluster.ofOne();
   private Booster booster;
 
@@ -90,32 +83,8 @@ public final class Model implements Algorithm {
         "seed_per_iteration", true,
         // The CPUs of the container, not of the machine.
         "nthread", Runtime.getRuntime().availableProcessors());
-    Csv.Columns columns = Csv.columns(channels.get("training"), cluster);
-    for (String channel : List.of("training", "validation")) {
-      if (channels.containsKey(channel)) {
-        try (Table table = new Table(columns, settings.get(TARGET))) {
-          matrices.put(channel, table.read(channels.get(channel)));
-        }
-        long own = matrices.get(channel).rowNum();
-        Log.line("Read %s rows of %s.".formatted(own, channel));
-        rows.put(channel, cluster.collect(String.valueOf(own)).values().stream()
-            .mapToLong(Long::parseLong)
-            .sum());
-        if (rows.get(channel) == 0) {
-          throw new TrainingFailure("%s has a header but no rows.".formatted(columns.place()));
-        }
-      }
-    }
-    // No round yet: that is how the library makes a booster.
-    booster = configured(
-        XGBoost.train(matrices.get("training"), parameters, 0, matrices, null, null));
-  }
-
-  private Booster configured(Booster booster) throws XGBoostError {
-    booster.setParams(parameters);
-    booster.setParam("eval_metric", "logloss");
-    booster.setParam("eval_metric", "error");
-    return booster;
+    matrices = Matrices.read(channels, settings.get(TARGET), cluster);
+    booster = Xgboost.booster(parameters, matrices);
   }
 
   @Override
@@ -126,20 +95,18 @@ public final class Model implements Algorithm {
   /** Grows one tree. */
   @Override
   public void step(int steps, BooleanSupplier stopRequested) throws XGBoostError {
-    booster.update(matrices.get("training"), steps);
+    booster.update(matrices.training(), steps);
   }
 
   /** Returns log loss (natural logarithm) and accuracy (share of rows, threshold 0.5). */
   @Override
   public Map<String, Double> metrics() throws XGBoostError {
-    DMatrix[] evaluated = matrices.values().toArray(new DMatrix[0]);
-    float[] values = new float[2 * evaluated.length];
-    booster.evalSet(evaluated, matrices.keySet().toArray(new String[0]), 0, values);
+    Map<String, float[]> values = Xgboost.evaluate(booster, matrices);
     Map<String, Double> metrics = new LinkedHashMap<>();
-    metrics.put("training:log_loss", (double) values[0]);
-    if (matrices.containsKey("validation")) {
-      metrics.put("validation:log_loss", (double) values[2]);
-      metrics.put("validation:accuracy", 1.0 - values[3]);
+    metrics.put("training:log_loss", (double) values.get("training")[0]);
+    if (values.containsKey("validation")) {
+      metrics.put("validation:log_loss", (double) values.get("validation")[0]);
+      metrics.put("validation:accuracy", 1.0 - values.get("validation")[1]);
     }
     return metrics;
   }
@@ -147,15 +114,13 @@ public final class Model implements Algorithm {
   @Override
   public void saveCheckpoint(Path path) throws IOException, XGBoostError {
     // Through bytes, since XGBoost reports no error on a full disk and warns of other suffixes.
-    Files.write(path, booster.toByteArray("ubj"));
+    Files.write(path, Xgboost.withCategories(booster, matrices.columns()));
   }
 
   @Override
   public void loadCheckpoint(Path path) throws IOException, XGBoostError {
-    Booster loaded = configured(XGBoost.loadModel(Files.readAllBytes(path)));
-    if (!Arrays.equals(loaded.getFeatureNames(), features())) {
-      throw new IOException("it was made from data with other columns");
-    }
+    Booster loaded = Xgboost.ofSameData(Files.readAllBytes(path), matrices.columns());
+    Xgboost.configure(loaded, parameters, matrices.columns());
     booster = loaded;
   }
 
@@ -166,9 +131,7 @@ public final class Model implements Algorithm {
 
   @Override
   public long checksum() throws XGBoostError {
-    CRC32 checksum = new CRC32();
-    checksum.update(booster.toByteArray("ubj"));
-    return checksum.getValue();
+    return Arrays.hashCode(booster.toByteArray("ubj"));
   }
 
   @Override
@@ -184,15 +147,12 @@ public final class Model implements Algorithm {
   @Override
   public Map<String, Object> metadata() throws IOException, XGBoostError {
     Map<String, Object> metadata = new LinkedHashMap<>();
-    metadata.put("rows", rows);
+    metadata.put("rows", matrices.rows());
     metadata.put("target", settings.get(TARGET));
-    metadata.put("features", features());
+    metadata.put("features", matrices.columns().features());
+    metadata.put("categories", matrices.columns().texts());
     metadata.put("versions",
         Map.of("java", System.getProperty("java.version"), "xgboost", Xgboost.version()));
     return metadata;
-  }
-
-  private String[] features() throws XGBoostError {
-    return matrices.get("training").getFeatureNames();
   }
 }

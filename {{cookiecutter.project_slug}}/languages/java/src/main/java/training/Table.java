@@ -3,102 +3,88 @@ package training;
 import de.siegmar.fastcsv.reader.AbstractBaseCsvCallbackHandler;
 import de.siegmar.fastcsv.reader.RecordType;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import ml.dmlc.xgboost4j.java.DMatrix;
-import ml.dmlc.xgboost4j.java.XGBoostError;
-import ml.dmlc.xgboost4j.java.util.BigDenseMatrix;
+import training.job.Cluster;
 import training.job.JobFiles;
 import training.job.Log;
 
 /**
- * The rows of CSV files as 32-bit floats, in XGBoost's form.
+ * The rows of a channel's CSV files as 32-bit floats, the target last.
  *
  * <p>Files are read one after another, from beginning to end. The rows stay off the Java heap,
- * which is a quarter of the container's memory by default, and in blocks, since their number is
- * known only at the end and a streamed file is best read once.
+ * which is a quarter of the container's memory by default.
  */
 final class Table implements AutoCloseable {
-  private static final int VALUES_IN_BLOCK = 1 << 20;
+  private final Columns columns;
+  /** Those of each feature, null for one of numbers. */
+  private final Categories[] categories;
+  private final Spool rows;
 
-  private final String place;
-  private final String target;
-  private final List<String> features;
-  /** The place of each column among the features, -1 for the target. */
-  private final Map<String, Integer> places = new LinkedHashMap<>();
-  private final int rowsInBlock;
-  private final Deque<BigDenseMatrix> blocks = new ArrayDeque<>();
-  private float[] labels = new float[1024];
-  private int rows;
-
-  /** Makes an empty table with these columns, in their order. */
-  Table(Csv.Columns columns, String target) {
-    this.place = columns.place();
-    this.target = target;
-    features = columns.names().stream().filter(name -> !name.equals(target)).toList();
-    for (String name : columns.names()) {
-      places.put(name, features.indexOf(name));
-    }
-    rowsInBlock = Math.max(1, VALUES_IN_BLOCK / Math.max(1, features.size()));
+  /** Makes an empty table with these columns. */
+  Table(Columns columns) throws IOException {
+    this.columns = columns;
+    categories =
+        columns.features().stream().map(columns.categories()::get).toArray(Categories[]::new);
+    rows = new Spool(categories.length + 1);
   }
 
-  /** Returns the rows of all the files, of which there may be none. */
-  DMatrix read(List<Path> files) throws IOException, XGBoostError {
+  /** Returns the rows, of which there may be none. */
+  Spool rows() {
+    return rows;
+  }
+
+  /** Adds the rows of the files. */
+  void read(List<Path> files) throws IOException {
     for (Path file : files) {
       Rows handler = new Rows(file);
       Csv.parse(file, handler, records -> records.forEachRemaining(row -> { }));
-      if (handler.columns == null) {
+      if (handler.places == null) {
         Log.line("%s is empty: skipped.".formatted(JobFiles.nameOf(file)));
       }
     }
-    DMatrix matrix = toMatrix();
-    matrix.setLabel(Arrays.copyOf(labels, rows));
-    matrix.setFeatureNames(features.toArray(new String[0]));
-    return matrix;
+    rows.flush();
   }
 
-  /** Frees the memory, which the garbage collector does not see. */
-  @Override
-  public void close() {
-    blocks.forEach(BigDenseMatrix::dispose);
-    blocks.clear();
-  }
-
-  /** Joins the blocks; XGBoost then copies the values into a form of its own. */
-  private DMatrix toMatrix() throws XGBoostError {
-    BigDenseMatrix all = new BigDenseMatrix(rows, features.size());
-    try {
-      long values = (long) rows * features.size();
-      long blockSize = (long) rowsInBlock * features.size();
-      long to = 0;
-      while (!blocks.isEmpty()) {
-        for (long from = 0; from < blockSize && to < values; from++) {
-          all.set(to++, blocks.getFirst().get(from));
-        }
-        blocks.removeFirst().dispose();
-      }
-      return new DMatrix(all, Float.NaN);
-    } finally {
-      all.dispose();
+  /** Numbers the texts as training on all hosts has them, which this table is of. */
+  void completeCategories(Cluster cluster) throws IOException, InterruptedException {
+    float[][] numbers = new float[rows.width()][];
+    for (int j = 0; j < categories.length; j++) {
+      numbers[j] = categories[j] == null ? null : categories[j].complete(cluster);
     }
+    if (columns.categories().isEmpty()) {
+      return;
+    }
+    for (int i = 0; i < rows.parts(); i++) {
+      FloatBuffer part = rows.part(i);
+      for (int at = 0; at < part.limit(); at++) {
+        float[] changed = numbers[at % numbers.length];
+        if (changed != null && !Float.isNaN(part.get(at))) {
+          part.put(at, changed[(int) part.get(at)]);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    rows.close();
   }
 
   /** Takes the fields of a file where they lie in the reader's buffer: no object for each. */
   private final class Rows extends AbstractBaseCsvCallbackHandler<Boolean> {
     private final Path file;
     private final List<String> header = new ArrayList<>();
-    /** The place of each field, once the header is read. */
-    private int[] columns;
-    private final float[] row = new float[features.size()];
-    private float label;
+    /** The place of each field among the features and the target, once the header is read. */
+    private int[] places;
+    private final float[] row = new float[rows.width()];
     private String problem;
-    private boolean blank;
+    /** The first field, where it is one of blanks, as the only one of a blank line is. */
+    private char[] blank;
 
     Rows(Path file) {
       this.file = file;
@@ -107,83 +93,100 @@ final class Table implements AutoCloseable {
     @Override
     protected void handleBegin(long line) {
       problem = null;
-      blank = false;
+      blank = null;
     }
 
     @Override
     protected void handleField(int i, char[] buffer, int offset, int length, boolean quoted) {
-      if (columns == null) {
+      if (i == 0 && isBlank(buffer, offset, length)) {
+        blank = Arrays.copyOfRange(buffer, offset, offset + length);
+      }
+      if (places == null) {
         header.add(new String(buffer, offset, length));
-        blank = i == 0 && header.get(0).isBlank();
-      } else if (problem == null && i < columns.length) {
+      } else if (i > 0 || blank == null) {
+        set(i, buffer, offset, length);
+      }
+    }
+
+    private void set(int i, char[] buffer, int offset, int length) {
+      if (problem == null && i < places.length) {
         try {
-          float value = Csv.number(buffer, offset, length);
-          if (columns[i] >= 0) {
-            row[columns[i]] = value;
-          } else {
-            label = label(value, buffer, offset, length);
-          }
+          row[places[i]] = value(places[i], buffer, offset, length);
         } catch (IllegalArgumentException e) {
           problem = "column \"%s\": %s".formatted(header.get(i), e.getMessage());
-          blank = i == 0 && new String(buffer, offset, length).isBlank();
         }
       }
     }
 
     @Override
     protected Boolean buildRecord() {
-      if (getRecordType() == RecordType.EMPTY || (blank && getFieldCount() == 1)) {
-        if (columns == null) {
+      if (getRecordType() == RecordType.EMPTY || (blank != null && getFieldCount() == 1)) {
+        if (places == null) {
           header.clear();
         }
         return null;
       }
-      if (columns == null) {
+      if (places == null) {
         checkColumns();
-        columns = header.stream().mapToInt(places::get).toArray();
+        places = header.stream().mapToInt(Table.this::placeOf).toArray();
         return true;
       }
       String line = ", line " + getStartingLineNumber();
-      if (getFieldCount() != columns.length) {
+      if (getFieldCount() != places.length) {
         throw Csv.failure(file, "%s: %s fields, but the header has %s".formatted(
-            line, getFieldCount(), columns.length));
+            line, getFieldCount(), places.length));
+      }
+      if (blank != null) {
+        set(0, blank, 0, blank.length);
       }
       if (problem != null) {
         throw Csv.failure(file, "%s, %s".formatted(line, problem));
       }
-      addRow();
+      try {
+        rows.add(row);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
       return true;
     }
 
     private void checkColumns() {
       Csv.checkHeader(file, header);
       for (String name : header) {
-        Csv.check(places.containsKey(name), file, "column \"%s\" is not in %s", name, place);
+        Csv.check(columns.names().contains(name), file, "column \"%s\" is not in %s",
+            name, columns.place());
       }
-      for (String name : places.keySet()) {
+      for (String name : columns.names()) {
         Csv.check(header.contains(name), file, "column \"%s\" is missing", name);
       }
-      Csv.check(header.contains(target), file,
+      Csv.check(header.contains(columns.target()), file,
           "the target column \"%s\" is missing; the columns are %s",
-          target, String.join(", ", header));
-      Csv.check(!features.isEmpty(), file, "there is no column besides the target");
-    }
-
-    private void addRow() {
-      if (rows == labels.length) {
-        labels = Arrays.copyOf(labels, 2 * rows);
-      }
-      if (rows % rowsInBlock == 0) {
-        blocks.addLast(new BigDenseMatrix(rowsInBlock, row.length));
-      }
-      for (int j = 0; j < row.length; j++) {
-        blocks.getLast().set(rows % rowsInBlock, j, row[j]);
-      }
-      labels[rows++] = label;
+          columns.target(), String.join(", ", header));
+      Csv.check(categories.length > 0, file, "there is no column besides the target");
     }
   }
 
-  private static float label(float value, char[] buffer, int offset, int length) {
+  private static boolean isBlank(char[] buffer, int offset, int length) {
+    for (int i = offset; i < offset + length; i++) {
+      if (!Character.isWhitespace(buffer[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private int placeOf(String name) {
+    return name.equals(columns.target()) ? categories.length : columns.features().indexOf(name);
+  }
+
+  private float value(int place, char[] buffer, int offset, int length) {
+    if (place < categories.length) {
+      if (categories[place] == null) {
+        return Csv.number(buffer, offset, length);
+      }
+      return length == 0 ? Float.NaN : categories[place].code(new String(buffer, offset, length));
+    }
+    float value = Csv.number(buffer, offset, length);
     if (Float.isNaN(value)) {
       throw new IllegalArgumentException("the target is empty");
     }

@@ -2,9 +2,14 @@ package training;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import ml.dmlc.xgboost4j.java.Booster;
 import ml.dmlc.xgboost4j.java.Communicator;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.RabitTracker;
@@ -35,6 +40,63 @@ final class Xgboost {
         "dmlc_task_id", String.format(Locale.ROOT, "%06d", hosts.rank()),
         "dmlc_timeout", cluster.timeout(),
         "dmlc_retry", 1));
+  }
+
+  /** Returns a booster without trees. */
+  static Booster booster(Map<String, Object> parameters, Matrices matrices) throws XGBoostError {
+    // No round yet: that is how the library makes one.
+    Booster booster =
+        XGBoost.train(matrices.training(), parameters, 0, matrices.byChannel(), null, null);
+    configure(booster, parameters, matrices.columns());
+    return booster;
+  }
+
+  /** Gives a booster its parameters, log loss and error as metrics, and the columns. */
+  static void configure(Booster booster, Map<String, Object> parameters, Columns columns)
+      throws XGBoostError {
+    booster.setParams(parameters);
+    booster.setParam("eval_metric", "logloss");
+    booster.setParam("eval_metric", "error");
+    // Which a matrix without rows does not give it.
+    booster.setFeatureNames(columns.features().toArray(new String[0]));
+    booster.setFeatureTypes(columns.types());
+  }
+
+  /** Returns log loss and error by channel. */
+  static Map<String, float[]> evaluate(Booster booster, Matrices matrices) throws XGBoostError {
+    Map<String, DMatrix> channels = matrices.byChannel();
+    String[] names = channels.keySet().toArray(new String[0]);
+    float[] values = new float[2 * names.length];
+    booster.evalSet(channels.values().toArray(new DMatrix[0]), names, 0, values);
+    Map<String, float[]> metrics = new LinkedHashMap<>();
+    for (int i = 0; i < names.length; i++) {
+      metrics.put(names[i], Arrays.copyOfRange(values, 2 * i, 2 * i + 2));
+    }
+    return metrics;
+  }
+
+  /** Returns a booster's bytes behind a checksum of the categories, which it does not hold. */
+  static byte[] withCategories(Booster booster, Columns columns) throws XGBoostError {
+    byte[] bytes = booster.toByteArray("ubj");
+    return ByteBuffer.allocate(Integer.BYTES + bytes.length)
+        .putInt(columns.texts().hashCode()).put(bytes).array();
+  }
+
+  /**
+   * Returns the booster of {@link #withCategories}.
+   *
+   * @throws IOException if it was made from data with other columns or categories
+   */
+  static Booster ofSameData(byte[] bytes, Columns columns) throws IOException, XGBoostError {
+    Booster booster =
+        XGBoost.loadModel(Arrays.copyOfRange(bytes, Integer.BYTES, bytes.length));
+    if (!columns.features().equals(List.of(booster.getFeatureNames()))) {
+      throw new IOException("it was made from data with other columns");
+    }
+    if (ByteBuffer.wrap(bytes).getInt() != columns.texts().hashCode()) {
+      throw new IOException("it was made from data with other categories");
+    }
+    return booster;
   }
 
   /** Returns whether an error means that the connection to another host was lost. */
