@@ -144,14 +144,14 @@ def check(project: Path, language: str) -> str:
 
     from check import files, request, rules
     from check.folder import Modes, read_folder
-    from check.repository import read_texts
+    from check.repository import Repository
 
     # The tools are copied as they are, whatever the answers; reading them is most of the work.
     texts = read_folder(project, "tools")
     dockerfile = (project / "Dockerfile").read_bytes()
     if f"{zlib.crc32(dockerfile):08x}" == CHECKED.get(language):
         every = [*rules.rules_in(files), *rules.rules_in(request)]
-        return "\n".join(rules.lines(rules.findings_of(every, read_texts(texts))))
+        return "\n".join(rules.lines(rules.findings_of(every, Repository(texts))))
     from check.command import check
 
     return "\n".join(rules.lines(check(texts, Modes(project, texts))))
@@ -159,7 +159,7 @@ def check(project: Path, language: str) -> str:
 
 def write_checksums(project: Path) -> None:
     """Write down how the template's files are, so that the check can tell of an edit."""
-    from check import edited
+    from check import files
     from check.folder import read_folder
 
     texts = {
@@ -167,7 +167,7 @@ def write_checksums(project: Path) -> None:
         for folder in ("tools", "training/job", "src/main/java/training/job")
         for name, text in read_folder(project / folder).items()
     }
-    (project / edited.CHECKSUMS).write_bytes(edited.checksums(texts).encode())
+    (project / files.CHECKSUMS).write_bytes(files.checksums(texts).encode())
 
 
 def main(answers: dict) -> int:

@@ -39,13 +39,13 @@ FILES = {
         pyproject.toml
         tools/__main__.py
         tools/check/__init__.py
+        tools/check/advice.py
         tools/check/bases.py
         tools/check/build.py
         tools/check/clauses.json
         tools/check/command.py
         tools/check/contents.py
         tools/check/dockerfile.py
-        tools/check/edited.py
         tools/check/entrypoint.py
         tools/check/environments.py
         tools/check/files.py

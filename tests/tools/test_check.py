@@ -342,6 +342,6 @@ def test_a_request_of_other_shapes_is_no_crash(baked):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_of_languages_are_those_of_the_template(baked, language):
-    repository = command.read_repository(*baked(language))
+    repository = command.Repository(*baked(language))
     assert repository.language.name.lower() == language
     assert repository.image.entrypoint.json == list(repository.language.command)

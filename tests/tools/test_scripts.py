@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from corpus import public
-from corpus.load import build, command, process, shell
+from corpus.load import command, repository, shell
 from corpus.whole import ROWS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,7 +32,7 @@ def wrappers():
 @pytest.mark.parametrize("row", list(wrappers()), ids=[each[0] for each in wrappers()])
 def test_a_script_waits_where_bash_does(row, tmp_path):
     _, name, texts = row
-    starts = process.starts(build.read_repository(texts))
+    starts = repository.Repository(texts).starts
     programs = tmp_path / "programs"
     programs.mkdir()
     for each in PROGRAMS:
@@ -49,7 +49,9 @@ def test_a_script_waits_where_bash_does(row, tmp_path):
         ["bash", "-c", run, name], cwd=tmp_path, env=environment, capture_output=True, timeout=60
     )
     if not said.exists():
-        assert not any(each.launcher in PROGRAMS and not each.waits for each in starts), starts
+        assert not any(each.program.launcher in PROGRAMS and not each.waits for each in starts), (
+            starts
+        )
         return
     waits = said.read_text().strip() == "waits"
     if waits and "trap" not in texts[name]:

@@ -23,8 +23,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from check import edited, entrypoint, files, image, packages, program, request
-from check.build import read_repository
+from check import entrypoint, files, image, packages, program, request
 from check.folder import Modes, read_folder
 from check.repository import Repository
 from check.rules import ALLOW, Finding, Found, Rule, findings_of, lines, rule, rules_in
@@ -42,13 +41,13 @@ def allow(repository: Repository) -> Found:
         for number, line in enumerate(text.splitlines(), 1):
             found = ALLOW.match(line)
             if found and found[1] not in RULES:
-                yield name, number, f'there is no rule "{found[1]}" to allow: --help lists them'
+                yield (name, number), f'there is no rule "{found[1]}" to allow: --help lists them'
             elif found and not found[2]:
                 what = f"{found[1]} is allowed without a reason: write it behind the rule"
-                yield name, number, what
+                yield (name, number), what
 
 
-SUBJECTS = (entrypoint, program, packages, image, files, edited, request)
+SUBJECTS = (entrypoint, program, packages, image, files, request)
 RULES: dict[str, Rule] = {
     each.name: each for each in (*(r for module in SUBJECTS for r in rules_in(module)), allow)
 }
@@ -59,8 +58,8 @@ def check(
     modes: Mapping[str, bool] | None = None,
     dockerfile: str = "",
 ) -> list[Finding]:
-    """Return all findings of a repository; see check.check."""
-    return findings_of(RULES.values(), read_repository(texts, modes, dockerfile))
+    """Return all findings of a repository, by file and line; see Repository."""
+    return findings_of(RULES.values(), Repository(texts, modes, dockerfile))
 
 
 def check_folder(folder: Path, dockerfile: str = "") -> list[Finding]:

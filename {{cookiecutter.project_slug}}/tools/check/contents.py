@@ -198,9 +198,26 @@ class Contents(Environments):
         return found
 
     @property
-    def brought_packages(self) -> bool:
-        """Whether COPY --from, git or a script may have brought packages of Python."""
-        return bool(self.stage.unknown) or self.is_opaque or "PYTHONPATH" in self.stage.variables
+    def may_have_packages(self) -> bool:
+        """Whether COPY --from, git, a script or the base may have brought packages of Python."""
+        return bool(
+            self.stage.unknown
+            or self.is_opaque
+            or "PYTHONPATH" in self.stage.variables
+            or self.base.toolkit
+            or not self.base.known
+        )
+
+    def may_lack(self, name: str) -> bool:
+        """Whether an interpreter that the base has not is nowhere to be seen."""
+        return (
+            self.base.known
+            and not self.conda_prefixes
+            and name in self.base.missing
+            and not self.is_opaque
+            and not self.stage.unknown
+            and not any(self.made(f"{each}/{name}") for each in self.folders)
+        )
 
     def may_import(self, module: str) -> bool:
         """Whether `python -m` may find a module outside of the working folder."""

@@ -53,6 +53,11 @@ class Instruction:
     escape: str = "\\"
 
     @property
+    def text(self) -> str:
+        """What stands behind the flags, with the heredocs."""
+        return " ".join([self.rest, *(text for _, text in self.heredocs)])
+
+    @property
     def words(self) -> list[str]:
         """The words as they are written; quotes and variables are not looked at."""
         return self.json if self.json is not None else BLANKS.split(self.rest) if self.rest else []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections import Counter
+from collections.abc import Mapping
 
 from check.repository import JOB, LANGUAGES, Repository
-from check.rules import WARNING, Found, rule
+from check.rules import Found, line_at, rule
 
 
 @rule("error", "C3")
@@ -21,21 +23,20 @@ def crlf(repository: Repository) -> Found:
         file = name.rpartition("/")[2]
         ours = text.startswith("#!") or (repository.is_own and ends.search(file))
         if ours and "\r\n" in text:
-            line = text.count("\n", 0, text.index("\r\n")) + 1
             what = "line ends are those of Windows (CRLF), which break scripts in a container"
             what += ": save it with LF, or run git add --renormalize ."
             sure = repository.is_own or name in started_files(repository)
-            yield name, line, what, *([] if sure else [WARNING])
+            yield (name, line_at(text, text.index("\r\n"))), what, sure
 
 
 def started_files(repository: Repository) -> set[str]:
     """Return the repository's files that ENTRYPOINT starts by themselves."""
-    from check.process import starts  # Here, since no generation of a repository needs it.
-
     image = repository.image
-    words = [each.words[0] for each in starts(repository) if each.words]
-    words += (image.entrypoint.json or [])[:1] if image and image.entrypoint else []
-    return {image.files.get(image.path(word), "") for word in words} if image else set()
+    if not image:
+        return set()
+    words = [each.words[0] for each in repository.starts if each.words]
+    words += (repository.entry.json or [])[:1]
+    return {image.files.get(image.path(word), "") for word in words}
 
 
 @rule("error", "C27")
@@ -59,12 +60,12 @@ def json_invalid(repository: Repository) -> Found:
             if is_json_lines(text):
                 continue
             what = f"it is no valid JSON ({error.msg}, column {error.colno}): mend it"
-            yield name, error.lineno, what
+            yield (name, error.lineno), what
         except (ValueError, RecursionError):
-            yield name, 1, "it is no JSON that can be read: mend it"
+            yield (name, 1), "it is no JSON that can be read: mend it"
         for key in doubled:
-            line = text.count("\n", 0, max(0, text.rfind(json.dumps(key)))) + 1
-            yield name, line, f'"{key}" stands there twice, and the last one wins: remove one'
+            what = f'"{key}" stands there twice, and the last one wins: remove one'
+            yield (name, line_at(text, text.rfind(json.dumps(key)))), what
 
 
 def is_json_lines(text: str) -> bool:
@@ -76,24 +77,25 @@ def is_json_lines(text: str) -> bool:
         return False
 
 
+# Spelt so that no text of this file is such syntax.
+TEMPLATE_SYNTAX = re.compile(
+    r"[{]{\s*-?\s*cookie[c]utter|[{]=[#]"
+    r"|[{][%]-?\s*(if|elif|for|set|include|macro)\b[^%]*"
+    r"\b(cookie[c]utter|language|ci|license|aws_region|project_\w+)\b"
+)
+
+
 @rule("error")
 def template_syntax(repository: Repository) -> Found:
     """This repository was made from a template; braces and the name of the template's tool in a
     file mean that something was copied over unrendered. Write what should stand there."""
-    if not repository.is_own:
-        return
-    blocks = "if|elif|for|set|include|macro"
-    names = "cookie[c]utter|language|ci|license|aws_region|project_\\w+"
-    pattern = re.compile(
-        rf"[{{]{{\s*-?\s*cookie[c]utter|[{{][%]-?\s*({blocks})\b[^%]*\b({names})\b|[{{]=[#]"
-    )
-    for name, text in repository.sources():
-        found = pattern.search(text)
+    for name, text in repository.sources() if repository.is_own else ():
+        found = TEMPLATE_SYNTAX.search(text)
         if found and not re.search(r"\.(html?|j2|jinja2?|tmpl|mustache|json|jsonl)$", name):
-            line = text.count("\n", 0, found.start()) + 1
-            yield name, line, f'"{found[0]}" is template syntax: write what should stand there'
+            what = f'"{found[0]}" is template syntax: write what should stand there'
+            yield (name, line_at(text, found.start())), what
         if "cookie" + "cutter." in name:
-            yield name, 1, "the file's name is template syntax: rename it"
+            yield (name, 1), "the file's name is template syntax: rename it"
 
 
 @rule("error")
@@ -104,11 +106,19 @@ def merge_marker(repository: Repository) -> Found:
     for name, text in repository.sources():
         found = re.search(r"^(<{7}|>{7}|\|{7})( .*)?$", text, re.MULTILINE)
         if found:
-            line = text.count("\n", 0, found.start()) + 1
             what = f"a merge left its marker {found[1]}: choose a version, remove the rest"
-            yield name, line, what
+            yield (name, line_at(text, found.start())), what
         if name.endswith((".rej", ".orig")):
-            yield name, 1, "a merge left this file: apply what it holds, then remove it"
+            yield (name, 1), "a merge left this file: apply what it holds, then remove it"
+
+
+# Files that a repository of another language has not.
+OF_ONE_LANGUAGE = {
+    "Python": r"training/(train|model)\.py|training/job/.*\.py",
+    "R": r"training/(train|model)\.R|training/job/.*\.R|\.lintr",
+    "Java": r"pom\.xml|checkstyle\.xml|src/main/java/.*",
+    "another language": r"languages/.*",
+}
 
 
 @rule("error")
@@ -122,25 +132,56 @@ def other_language(repository: Repository) -> Found:
     if not language:
         markers = ", ".join(each.marker for each in LANGUAGES)
         what = f"this is no repository in Python, R or Java, since none of {markers} is there"
-        yield repository.dockerfile, 1, f"{what}: give the program that name"
+        yield (repository.dockerfile, 1), f"{what}: give the program that name"
         return
-    files = {"pom.xml": "Java", "checkstyle.xml": "Java", ".lintr": "R"}
-    for stem in ("train", "model", "opt_ml"):
-        files[f"training/{stem}.py"] = "Python"
-        files[f"training/{stem}.R"] = "R"
+    others = {each: OF_ONE_LANGUAGE[each] for each in OF_ONE_LANGUAGE if each != language.name}
     for name in repository.names:
-        theirs = files.get(name, language.name)
-        if name.startswith("src/main/java/"):
-            theirs = "Java"
-        if theirs != language.name or name.startswith("languages/"):
-            theirs = "another language's" if name.startswith("languages/") else f"{theirs}'s"
-            what = f"the file is {theirs}, and this is a repository in {language.name}"
-            yield name, 1, f"{what}: remove it"
+        for theirs in (each for each, pattern in others.items() if re.fullmatch(pattern, name)):
+            what = f"the file is {theirs}'s, and this is a repository in {language.name}"
+            yield (name, 1), f"{what}: remove it"
 
 
-@rule("error")
-def unreadable(repository: Repository) -> Found:
-    """What can't be read can't be checked: an instruction that does not exist, a heredoc
-    without its end, a Dockerfile that is missing. The build would stop at most of them too."""
-    for name, line, what in repository.broken:
-        yield name, line, f"{what}" + ("" if ": " in what else ": mend it")
+# What the hook of a generation writes, so that an update brings it too: checksum and path, a line
+# for each file of tools/ and job/.
+CHECKSUMS = "tools/checksums.txt"
+
+
+def checksum(text: str) -> str:
+    """Return eight digits of a text, the same whatever the line ends of a checkout are."""
+    return f"{zlib.crc32(text.replace(chr(13), '').encode()):08x}"
+
+
+def checksums(texts: Mapping[str, str | None]) -> str:
+    """Return what CHECKSUMS holds for these texts, by their paths."""
+    return "".join(
+        f"{checksum(text)} {name}\n"
+        for name, text in sorted(texts.items())
+        if text is not None and name != CHECKSUMS
+    )
+
+
+@rule("warning")
+def edited_file(repository: Repository) -> Found:
+    """`tools/` and `job/` are the template's: an update of the template replaces them, so that an
+    edit is lost there or stands in its way. tools/checksums.txt says how each was generated; line
+    ends do not count, nor do files that were removed. `git log -p FILE` shows an edit, `git
+    checkout COMMIT FILE` takes it back. Code of your own belongs beside job/, a verb into
+    local.mk, other settings into contract.ini and training-job.json. What is wrong in the
+    template is wrong in each repository: report it there. Where an edit has to stay, the first
+    line of the file says why: `# check: allow edited-file REASON`."""
+    listed = repository.texts.get(CHECKSUMS, "") if repository.is_own else ""
+    for line in listed.splitlines():
+        before, _, name = line.partition(" ")
+        text = repository.texts.get(name)
+        if text is not None and checksum(text) != before:
+            what = "the file is the template's and was edited, and an update overwrites that or "
+            what += "conflicts with it: take it back (git log -p shows it), put own code beside "
+            what += "job/ and own verbs into local.mk, and report a fault to the template"
+            yield (name, first_line(text)), what
+
+
+def first_line(text: str) -> int:
+    """Return the line behind the comments that a file begins with: one may allow the edit."""
+    lines = text.splitlines() or [""]
+    comments = (number for number, line in enumerate(lines) if not line.startswith(("#", "//")))
+    return min(next(comments, 0), len(lines) - 1) + 1

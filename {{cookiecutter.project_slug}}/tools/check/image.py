@@ -6,10 +6,9 @@ import posixpath
 import re
 
 from check.bases import base_of
-from check.build import own_instructions, settings
 from check.dockerfile import expand
 from check.repository import Repository
-from check.rules import WARNING, Found, rule
+from check.rules import Found, line_at, rule
 from check.stages import absolute, is_within
 
 DATA_NAME = re.compile(
@@ -21,7 +20,16 @@ DATA_NAME = re.compile(
 )
 
 
-@rule("error", "C32", "C25")
+@rule("error")
+def unreadable(repository: Repository) -> Found:
+    """What can't be read can't be checked: an instruction that does not exist, a heredoc
+    without its end, a Dockerfile that is missing. The build would stop at most of them too."""
+    repository.image  # noqa: B018 - what can't be read is known when it was asked for
+    for place, what in repository.problems:
+        yield place, what if ": " in what else f"{what}: mend it"
+
+
+@rule("error", "C32", "C25", of_image=True)
 def data_path(repository: Repository) -> Found:
     """The job says which channels there are, the service mounts them at
     /opt/ml/input/data/CHANNEL, and the program finds their names in inputdataconfig.json. A
@@ -30,42 +38,37 @@ def data_path(repository: Repository) -> Found:
     Read the channel in the program."""
     instead = "remove it, and let the program read the channels of inputdataconfig.json"
     # Another program may want it, as a default.
-    lower = [] if repository.is_own else [WARNING]
-    for each, name, value in settings(repository):
+    own = repository.is_own
+    for each, name, value in repository.build.settings():
         place = re.search(r"/opt/ml/input|^s3://", value)
-        named = repository.is_own and DATA_NAME.fullmatch(name.upper()) and "cache" not in value
+        named = own and DATA_NAME.fullmatch(name.upper()) and "cache" not in value
         if place or named:
+            what = f"{each.name} {name} bakes the place of data into the image: {instead}"
             # An ENV of another place may be of use to the program.
-            own = [] if place or each.name == "ARG" else [WARNING]
-            what = f"{each.name} {name} bakes the place of data into the image"
-            yield repository.dockerfile, each.line, f"{what}: {instead}", *(lower or own)
-    entry = repository.image.entrypoint if repository.image else None
-    for word in (entry.json or ()) if entry else ():
+            yield each, what, own and (place or each.name == "ARG")
+    for word in repository.entry.json or ():
         if re.search(r"/opt/ml/input/data|s3://", word):
-            what = f'ENTRYPOINT hands over the path "{word}" on every job'
-            yield repository.dockerfile, entry.line, f"{what}: {instead}", *lower
+            what = f'ENTRYPOINT hands over the path "{word}" on every job: {instead}'
+            yield repository.entry, what, own
 
 
-@rule("error", "C24", "C25")
+@rule("error", "C24", "C25", of_image=True)
 def data_copied(repository: Repository) -> Found:
     """Data in the image is old the day after, makes each pull slower, and hides that a channel
     is missing. Keep data/ for local runs, which mount it as the service mounts channels, and
     copy the program only: COPY training/ ./"""
-    if not repository.image:
-        return
-    image = repository.image
-    for each, target, sources in image.copies:
+    laid = repository.image.files.values()
+    for each, target, sources in repository.image.copies:
         if each.flag("from") is not None or each.heredocs:
             continue
-        tops = [posixpath.normpath("/" + source).split("/")[1] for source in sources]
-        named = any(
-            re.fullmatch(r"data|datasets?", top) and holds_data(repository, top) for top in tops
-        )
-        whole = "" in tops and any(name.startswith("data/") for name in image.files.values())
-        if named or (whole and holds_data(repository, "data")):
+        tops = {posixpath.normpath("/" + source).split("/")[1] for source in sources}
+        folders = [top for top in tops if re.fullmatch(r"data|datasets?", top)]
+        if "" in tops and any(name.startswith("data/") for name in laid):
+            folders.append("data")
+        if any(holds_data(repository, folder) for folder in folders):
             what = f"{each.name} {' '.join(sources)} brings the data into the image at {target}"
             what += ": leave it out, a job mounts its channels under /opt/ml/input/data"
-            yield repository.dockerfile, each.line, what, *([] if repository.is_own else [WARNING])
+            yield each, what, repository.is_own
 
 
 def holds_data(repository: Repository, folder: str) -> bool:
@@ -76,73 +79,60 @@ def holds_data(repository: Repository, folder: str) -> bool:
     )
 
 
+@rule("error", "C24", of_image=True)
+def opt_ml_covered(repository: Repository) -> Found:
+    """/opt/ml belongs to SageMaker, which mounts input, model, output and checkpoints in it:
+    what the image has there "may no longer be visible during training" (AWS's guide). A VOLUME
+    there lies over the mount's place too. AWS itself copies code to /opt/ml/code, the one
+    folder to use."""
+    image = repository.image
+    folders = mounted(repository)
+    for each, target, _ in image.copies:
+        if target == "/opt/ml" or any(is_within(target, folder) for folder in folders):
+            what = f"{each.name} writes to {target}, which SageMaker keeps for its own mounts"
+            what += ": copy the program to /opt/ml/code/"
+            yield each, what, repository.is_own or target != "/opt/ml"
+    for each in image.named("VOLUME"):
+        for path in (absolute(expand(word, image.variables, each.escape)) for word in each.words):
+            if path in ("/opt", "/opt/ml") or any(is_within(path, folder) for folder in folders):
+                yield each, f"VOLUME {path} lies where SageMaker mounts its folders: remove it"
+
+
 def mounted(repository: Repository) -> list[str]:
-    """The folders that the service mounts."""
+    """Return the folders that the service mounts."""
     config = repository.request.get("CheckpointConfig")
     local = config.get("LocalPath") if isinstance(config, dict) else None
     folders = ["/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints"]
     return [*folders, *([absolute(local)] if isinstance(local, str) and len(local) > 1 else [])]
 
 
-@rule("error", "C24")
-def opt_ml_covered(repository: Repository) -> Found:
-    """/opt/ml belongs to SageMaker, which mounts input, model, output and checkpoints in it:
-    what the image has there "may no longer be visible during training" (AWS's guide). A VOLUME
-    there lies over the mount's place too. AWS itself copies code to /opt/ml/code, the one
-    folder to use."""
-    if not repository.image:
-        return
-    folders = mounted(repository)
-    for each, target, _ in repository.image.copies:
-        if target == "/opt/ml" or any(is_within(target, folder) for folder in folders):
-            what = f"{each.name} writes to {target}, which SageMaker keeps for its own mounts"
-            lower = [] if repository.is_own or target != "/opt/ml" else [WARNING]
-            yield (
-                repository.dockerfile,
-                each.line,
-                f"{what}: copy the program to /opt/ml/code/",
-                *lower,
-            )
-    for each in own_instructions(repository, "VOLUME"):
-        for word in each.words:
-            path = absolute(expand(word, repository.image.variables, each.escape))
-            if path in ("/opt", "/opt/ml") or any(is_within(path, folder) for folder in folders):
-                what = f"VOLUME {path} lies where SageMaker mounts its folders"
-                yield repository.dockerfile, each.line, f"{what}: remove it"
-
-
-@rule("error", "C84")
+@rule("error", "C84", of_image=True)
 def base_tag(repository: Repository) -> Found:
     """Without a tag an image's name means :latest, which is another image next month: the same
     commit then builds something else, or nothing. Write a version, FROM python:3.13-slim, or a
     digest, FROM name:tag@sha256:…, which never moves."""
-    names = {each.name for each in repository.stages if each.name}
-    used = [(stage.start, stage.base) for stage in repository.stages if not stage.parent]
-    for stage in repository.stages:
-        for each in stage.instructions:
-            origin = each.flag("from") if each.name in ("ADD", "COPY") else None
-            origin = expand(origin, stage.variables, each.escape) if origin else None
-            known = origin is None or origin.isdigit() or origin.lower() in names
-            if not known and (each, origin) not in used:
+    stages = repository.build.stages
+    names = {each.name for each in stages if each.name}
+    used = [(stage.start, stage.base) for stage in stages if not stage.parent]
+    for stage in stages:
+        for each in stage.named("ADD", "COPY"):
+            origin = expand(each.flag("from") or "", stage.variables, each.escape)
+            if origin and not origin.isdigit() and origin.lower() not in names:
                 used.append((each, origin))
     for each, image in used:
         name, _, digest = image.partition("@")
         tag = name.rpartition("/")[2].partition(":")[2]
         if image == "scratch" or re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
             continue
-        lower = []
         if "$" in image or not image:
-            lower = [] if repository.is_own else [WARNING]
             what = f'the image "{image}" has a variable without a value: give its ARG a default'
+            yield each, what, repository.is_own
         elif digest:
-            what = f"{image} has a digest that is none: write @sha256: and 64 digits"
+            yield each, f"{image} has a digest that is none: write @sha256: and 64 digits"
         elif tag in ("", "latest"):
             missing = "has no tag, which means latest" if not tag else "has the tag latest"
             what = f"{image} {missing}, another image with time: write a version or a digest"
-            lower = [WARNING]
-        else:
-            continue
-        yield repository.dockerfile, each.line, what, *lower
+            yield each, what, False
 
 
 @rule("error", "C82")
@@ -152,26 +142,25 @@ def architecture(repository: Repository) -> Found:
     make is for a laptop's own use; what the repository says must be linux/amd64."""
     resources = repository.request.get("ResourceConfig")
     machine = resources.get("InstanceType") if isinstance(resources, dict) else None
-    arm = isinstance(machine, str) and machine.startswith("ml.p6e-gb200")
-    right = r"linux/(arm64|aarch64)(/v8)?" if arm else r"(linux/)?(amd64|x86[_-]64)(/v[1-4])?"
-    wanted = "linux/arm64" if arm else "linux/amd64"
-    foreign = r"(^|[/_-])(amd64|x86_64)" if arm else r"(^|/)(arm(32|64)v\d|aarch64|ppc64le|s390x)/"
-    foreign += "" if arm else r"|[:_-](arm64(v8)?|aarch64)\b"
-    if repository.image:
-        root = repository.image.root
-        known = root.platform and "$" not in root.platform
-        if known and not re.fullmatch(right, root.platform, re.IGNORECASE):
-            what = f"the image is made for {root.platform}, which the job's instance can't run"
-            yield repository.dockerfile, root.start.line, f"{what}: write {wanted}"
-        if re.search(foreign, root.base):
-            what = f"{root.base} is a base for another processor than the job's instance has"
-            yield repository.dockerfile, root.start.line, f"{what}: take the one for {wanted}"
+    wanted, right = "linux/amd64", r"(linux/)?(amd64|x86[_-]64)(/v[1-4])?"
+    foreign = r"(^|/)(arm(32|64)v\d|aarch64|ppc64le|s390x)/|[:_-](arm64(v8)?|aarch64)\b"
+    if isinstance(machine, str) and machine.startswith("ml.p6e-gb200"):
+        wanted, right = "linux/arm64", r"linux/(arm64|aarch64)(/v8)?"
+        foreign = r"(^|[/_-])(amd64|x86_64)"
+    root = repository.image.root if repository.image else None
+    platform = root.platform if root else ""
+    if platform and "$" not in platform and not re.fullmatch(right, platform, re.IGNORECASE):
+        what = f"the image is made for {platform}, which the job's instance can't run"
+        yield root.start, f"{what}: write {wanted}"
+    if root and re.search(foreign, root.base):
+        what = f"{root.base} is a base for another processor than the job's instance has"
+        yield root.start, f"{what}: take the one for {wanted}"
     for number, line in enumerate(repository.texts.get("Makefile", "").splitlines(), 1):
         found = re.match(r"(?:export )?PLATFORM\s*[:?]*=\s*(\S+)", line)
         found = found or re.search(r"^\s*[^#\s].*--platform[= ]([\w/]+)", line)
         if found and not re.fullmatch(right, found[1], re.IGNORECASE):
             what = f"the image is built for {found[1]}, which the job's instance can't run"
-            yield "Makefile", number, f"{what}: write {wanted}"
+            yield ("Makefile", number), f"{what}: write {wanted}"
 
 
 SECRET_NAME = re.compile(
@@ -179,8 +168,6 @@ SECRET_NAME = re.compile(
     r"PRIVATE_KEY|CREDENTIALS?|AUTH_TOKEN|SESSION_TOKEN|ACCESS_TOKEN|SECRET_ACCESS_KEY|PAT)"
     r"|(?!(PAD|EOS|BOS|UNK|MASK|SEP|CLS|STOP|START)_)(\w+_)?TOKEN"
 )
-
-
 # Each alternative begins with a letter of its own: `re` then finds it ten times faster.
 SECRET_VALUE = re.compile(
     r"A(?<=\bA)(KIA|SIA)[0-9A-Z]{16}\b|g(?<=\bg)h[pousr]_\w{30,}|h(?<=\bh)f_[A-Za-z]{30,}"
@@ -192,6 +179,7 @@ PLACEHOLDER = re.compile(
     r"|://([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|user(name)?|me|name|x+|\*+|\.+|foo|login|admin|root|postgres)"
     r":([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|pass(word)?|pwd|token|secret|key|x+|\*+|\.+|bar|changeme)@",
 )
+SECRET_FILE = re.compile(r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)")
 
 
 @rule("error", "C78")
@@ -200,95 +188,79 @@ def secret(repository: Repository) -> Found:
     gives a job its role's credentials at run time, so no AWS key is needed in the image. A
     package index that asks for a password: RUN --mount=type=secret."""
     instead = "remove it; for the build use RUN --mount=type=secret, at run time the job's role"
-    for each, name, value in settings(repository):
-        if SECRET_NAME.fullmatch(name.upper()) or SECRET_VALUE.search(value):
-            what = f"{each.name} {name} can be read by all who have the image"
-            lower = [] if repository.is_own or value else [WARNING]
-            yield repository.dockerfile, each.line, f"{what}: {instead}", *lower
-    for each in own_instructions(repository, "RUN", "CMD", "ENTRYPOINT", "LABEL"):
-        if SECRET_VALUE.search(each.rest):
-            what = f"{each.name} holds what looks like a secret"
-            yield repository.dockerfile, each.line, f"{what}: {instead}"
     for name, text in repository.sources():
         found = next((f for f in SECRET_VALUE.finditer(text) if not PLACEHOLDER.match(f[0])), None)
         if found and name != repository.dockerfile:
-            line = text.count("\n", 0, found.start()) + 1
-            yield name, line, f"the file holds what looks like a secret: {instead}"
-    for each, _, sources in repository.image.copies if repository.image else ():
+            what = f"the file holds what looks like a secret: {instead}"
+            yield (name, line_at(text, found.start())), what
+    if not repository.image:
+        return
+    for each, name, value in repository.build.settings():
+        if SECRET_NAME.fullmatch(name.upper()) or SECRET_VALUE.search(value):
+            what = f"{each.name} {name} can be read by all who have the image: {instead}"
+            yield each, what, repository.is_own or value
+    for each in repository.image.named("RUN", "CMD", "ENTRYPOINT", "LABEL"):
+        if SECRET_VALUE.search(each.rest):
+            yield each, f"{each.name} holds what looks like a secret: {instead}"
+    for each, _, sources in repository.image.copies:
         for source in sources if each.flag("from") is None else ():
-            if re.search(
-                r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)", source
-            ):
-                what = f"{each.name} brings {source} into the image: {instead}"
-                yield repository.dockerfile, each.line, what
+            if SECRET_FILE.search(source):
+                yield each, f"{each.name} brings {source} into the image: {instead}"
 
 
-@rule("error", "C88")
+NVIDIA_DRIVER = re.compile(
+    r"(?<![\w.-])(nvidia-(driver|headless|dkms|kernel|utils|open)[\w.-]*"
+    r"|libnvidia-(?!container)[\w.-]+|libcuda1[\w.-]*|cuda-drivers[\w.-]*"
+    r"|NVIDIA-Linux-[\w.-]+\.run)"
+)
+
+
+@rule("error", "C88", of_image=True)
 def nvidia_driver(repository: Repository) -> Found:
     """AWS's guide: "Include only the CUDA toolkit on containers; don't bundle NVIDIA drivers
     with the image." The driver is the host's and is mounted into the container. Take an
     nvidia/cuda base, or the packages of the toolkit (cuda-toolkit-12-4, cuda-runtime
     libraries)."""
-    packages = (
-        r"nvidia-(driver|headless|dkms|kernel|utils|open)[\w.-]*|libnvidia-(?!container)[\w.-]+"
-        r"|libcuda1[\w.-]*|cuda-drivers[\w.-]*|NVIDIA-Linux-[\w.-]+\.run"
-    )
-    for each in own_instructions(repository, "RUN", "COPY", "ADD"):
-        text = " ".join([each.rest, *(body for _, body in each.heredocs)])
-        found = re.search(rf"(?<![\w.-])({packages})", text)
+    for each in repository.image.named("RUN", "COPY", "ADD"):
+        found = NVIDIA_DRIVER.search(each.text)
         if found:
             what = f"{each.name} brings {found[0]}, a part of the NVIDIA driver, into the image"
-            yield (
-                repository.dockerfile,
-                each.line,
-                f"{what}: leave it out, the driver is the host's",
-            )
+            yield each, f"{what}: leave it out, the driver is the host's"
 
 
-@rule("warning", "C80", "C81")
+@rule("warning", "C80", "C81", of_image=True)
 def non_root(repository: Repository) -> Found:
     """The service keeps the image's USER, and /opt/ml/model, output and checkpoints belong to
     root with mode 0755: another user's first write ends with `Permission denied`. AWS's guide
     expects root, of hosting in so many words. Where a policy forbids root, start as root, chown
     these folders, and drop the rights in the program."""
     image = repository.image
-    if not image:
-        return
+    inherited = base_of(image.root.base).user
     if not image.user:
-        user = base_of(image.root.base).user
-        if user:
-            what = f"{image.root.base} runs as {user}, and /opt/ml/model belongs to root"
-            yield repository.dockerfile, image.root.start.line, f"{what}: write USER root behind it"
+        if inherited:
+            what = f"{image.root.base} runs as {inherited}, and /opt/ml/model belongs to root"
+            yield image.root.start, f"{what}: write USER root behind it"
         return
     user = image.value(image.user).partition(":")[0]
-    if user not in ("", "root", "0") and ("$" not in user or base_of(image.root.base).user):
+    if user not in ("", "root", "0") and ("$" not in user or inherited):
         what = f"the program runs as {user}, and /opt/ml/model belongs to root"
-        yield repository.dockerfile, image.user.line, f"{what}: remove USER, or write USER root"
+        yield image.user, f"{what}: remove USER, or write USER root"
 
 
-@rule("warning", "C82")
+@rule("warning", "C82", of_image=True)
 def open_platform(repository: Repository) -> Found:
     """Without --platform an image is made for the machine that builds it, on an Apple laptop
     for arm64, and SageMaker's training instances are x86-64. Give it in FROM, or in the
     Makefile's build."""
-    image = repository.image
-    if not image or image.root.base == "scratch":
-        return
-    builds = [text for name, text in repository.texts.items() if is_build(name)]
-    if not repository.is_own and not any(
-        re.search(r"docker (buildx )?build\b", each) for each in builds
-    ):
+    root = repository.image.root
+    texts = repository.texts
+    builds = "\n".join(texts[each] for each in texts if each == "Makefile" or each.endswith(".sh"))
+    known = repository.is_own or re.search(r"docker (buildx )?build\b", builds)
+    if root.base == "scratch" or not known:
         return  # who builds it, and where, is not said here
     # The verb build gives it.
-    given = any(re.search(r"(?m)^[^#\n]*(--platform|tools build\b)", each) for each in builds)
-    platform = image.root.platform or "$TARGETPLATFORM"
+    given = re.search(r"(?m)^[^#\n]*(--platform|tools build\b)", builds)
     wrong = "BUILDPLATFORM" if given else "(BUILD|TARGET)PLATFORM"
-    if re.search(rf"\$\{{?{wrong}", platform):
+    if re.search(rf"\$\{{?{wrong}", root.platform or "$TARGETPLATFORM"):
         what = "the image is made for the machine that builds it, an Apple laptop's being arm64"
-        line = image.root.start.line
-        yield repository.dockerfile, line, f"{what}: write FROM --platform=linux/amd64"
-
-
-def is_build(name: str) -> bool:
-    """Whether a file may hold the command that builds the image."""
-    return name == "Makefile" or name.endswith(".sh")
+        yield root.start, f"{what}: write FROM --platform=linux/amd64"

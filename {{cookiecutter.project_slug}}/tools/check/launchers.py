@@ -9,20 +9,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 INTERPRETER = re.compile(r"python[\d.]*|pypy[\d.]*|Rscript|R|r|java")
-
-
 PROGRAM = re.compile(r".*\.(py|R|r|jar|whl|pyz)")
-
-
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh", "busybox")
-
-
 TINI = ("tini", "tini-static", "docker-init")
-
-
 INITS = ("dumb-init", "catatonit", "s6-svscan", "my_init", "runsvdir", "systemd", "init")
-
-
 # Launcher → whether it replaces itself by the program ("execs"), passes SIGTERM on ("passes"),
 # waits and does neither ("waits"), or that differs ("unsure"); options that take a value; how
 # many words stand before the program.
@@ -115,14 +105,63 @@ MODULES = {
     "trace": "kernprof",
     "debugpy": "kernprof",
 }
-
-
 # Scripts of base images that end in exec "$@".
 KNOWN_SCRIPTS = re.compile(
     r"(_entrypoint|nvidia_entrypoint|__cacert_entrypoint|mvn-entrypoint|start_with_right_hostname"
     r"|start|start-notebook|lambda-entrypoint|entrypoint-from-env|container-entrypoint)\.sh|_entrypoint"
     r"|container-entrypoint"
 )
+
+
+class Program(NamedTuple):
+    """The words of a program taken apart."""
+
+    launcher: str = ""  # the interpreter, or the program itself
+    script: str = ""  # the program's file, module or class; "" where none is seen
+    arguments: tuple[str, ...] = ()  # those behind the script
+    kind: str = "file"  # or "module", "class", "inline" (-c, -e), "batch" (R CMD)
+
+    @property
+    def known(self) -> bool:
+        """Whether the launcher is an interpreter."""
+        return bool(INTERPRETER.fullmatch(self.launcher))
+
+
+# Options of interpreters that take the next word.
+WITH_VALUE = {
+    *("-cp", "-classpath", "--class-path", "-W", "-X", "--encoding", "-p", "--module-path"),
+    *("--add-modules", "-g", "--add-opens", "--add-exports"),
+}
+
+
+def program_of(words: Sequence[str]) -> Program:
+    """Take the words of a command apart: interpreter, program, arguments."""
+    if not words:
+        return Program()
+    launcher, rest = posixpath.basename(words[0]), list(words[1:])
+    if not INTERPRETER.fullmatch(launcher):
+        is_file = PROGRAM.fullmatch(words[0]) or words[0].endswith((".sh", ".bash"))
+        return Program(launcher, words[0] if is_file else "", tuple(rest))
+    is_r = launcher in ("R", "Rscript", "r")
+    if launcher == "R" and rest[:1] == ["CMD"]:
+        return Program(launcher, kind="batch")
+    while rest:
+        word = rest.pop(0)
+        if is_r and word.startswith("--file="):
+            return Program(launcher, word[7:], tuple(rest))
+        if word == "-c" or (word.startswith("-e") if is_r else word == "-e"):
+            return Program(launcher, "", tuple(rest[1:]), "inline")
+        if word in ("-m", "--module") and rest:
+            return Program(launcher, rest[0], tuple(rest[1:]), "module")
+        if word in ("-jar", "-f") and rest:
+            return Program(launcher, rest[0], tuple(rest[1:]))
+        if is_r and word == "--args":
+            break
+        if word in WITH_VALUE:
+            rest = rest[1:]
+        elif not word.startswith(("-", "@")) and launcher != "R":  # R ignores plain words
+            return Program(launcher, word, tuple(rest), "class" if launcher == "java" else "file")
+    return Program(launcher)
 
 
 @dataclass(frozen=True)
@@ -139,61 +178,26 @@ class Start:
     refuses: bool = False  # and does so with an exit code that is not 0
 
     @property
-    def launcher(self) -> str:
-        return posixpath.basename(self.words[0]) if self.words else ""
+    def is_train(self) -> bool:
+        """Whether "train" itself is what is looked for as a program."""
+        return self.words == ("train",)
 
-    def with_waits(self, name: str) -> Start:
-        return replace(self, waits=self.waits or name)
+    @property
+    def own_words(self) -> tuple[str, ...]:
+        """The words without the "train" that SageMaker adds."""
+        return self.words[:-1] if self.words[-1:] == ("train",) else self.words
 
+    @property
+    def program(self) -> Program:
+        return program_of(self.words)
 
-class Program(NamedTuple):
-    """The words of a program taken apart."""
+    @property
+    def own_program(self) -> Program:
+        return program_of(self.own_words)
 
-    launcher: str = ""  # the interpreter, or the program itself
-    script: str = ""  # the program's file, module or class; "" where none is seen
-    arguments: tuple[str, ...] = ()  # those behind the script
-    known: bool = False  # the launcher is an interpreter
-    module: bool = False
-    is_class: bool = False
-    inline: bool = False  # -c, -e
-    batch: bool = False  # R CMD
-
-
-WITH_VALUE = ("-cp", "-classpath", "--class-path", "-W", "-X", "--encoding", "-p", "--module-path",
-              "--add-modules", "-g", "--add-opens", "--add-exports")  # fmt: skip
-
-
-def program_of(words: Sequence[str]) -> Program:
-    """Take the words of a command apart: interpreter, program, arguments."""
-    if not words:
-        return Program()
-    launcher = posixpath.basename(words[0])
-    rest = list(words[1:])
-    if not INTERPRETER.fullmatch(launcher):
-        file = PROGRAM.fullmatch(words[0]) or words[0].endswith((".sh", ".bash"))
-        script = words[0] if file else ""
-        return Program(launcher, script, tuple(rest))
-    if launcher == "R" and rest[:1] == ["CMD"]:
-        return Program(launcher, known=True, batch=True)
-    is_r = launcher in ("R", "Rscript", "r")
-    while rest:
-        word = rest.pop(0)
-        if is_r and word.startswith("--file="):
-            return Program(launcher, word[7:], tuple(rest), True)
-        if word in ("-c", "-e") or (is_r and word.startswith("-e")):
-            return Program(launcher, "", tuple(rest[1:]), True, inline=True)
-        if word in ("-m", "--module") and rest:
-            return Program(launcher, rest[0], tuple(rest[1:]), True, module=True)
-        if word in ("-jar", "-f") and rest:
-            return Program(launcher, rest[0], tuple(rest[1:]), True)
-        if is_r and word == "--args":
-            break
-        if word.startswith(("-", "@")):
-            if word in WITH_VALUE and rest:
-                rest.pop(0)
-            continue
-        if launcher == "R":
-            continue  # R ignores plain words
-        is_class = launcher == "java"
-        return Program(launcher, word, tuple(rest), True, is_class=is_class)
-    return Program(launcher, known=True)
+    def but(self, **changes) -> Start:
+        """Return the start with something else; the first that waits or is unsure counts."""
+        for name in ("waits", "unsure", "active", "init"):
+            if getattr(self, name):
+                changes.pop(name, None)
+        return replace(self, **changes)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from check.contents import Contents
@@ -19,12 +18,9 @@ from check.launchers import (
     SHELLS,
     TINI,
     Start,
-    program_of,
 )
-from check.repository import Repository
 from check.script import Walker
 from check.shell import Simple, fields_of, unquoted
-from check.stages import absolute
 
 
 def follow(contents: Contents, words: Sequence[str]) -> list[Start]:
@@ -71,7 +67,7 @@ class Follower:
             kind, valued, count = LAUNCHERS[key]
             rest = self.behind(words, key, valued, count)
             if kind == "waits":
-                start = start.with_waits(key)
+                start = start.but(waits=key)
             elif kind == "unsure":
                 start = replace(start, unsure=start.unsure or key)
             if key.startswith(("conda", "mamba", "micromamba")):
@@ -137,7 +133,7 @@ class Follower:
 
     def su(self, words: list[str], start: Start, depth: int) -> list[Start]:
         """su USER -c "command" [arguments]"""
-        start = start.with_waits("su")
+        start = start.but(waits="su")
         if "-c" in words[:-1]:
             return self.walker.run_text(words[words.index("-c") + 1], ["train"], "su", start, depth)
         return [replace(start, unsure=start.unsure or "su")]
@@ -163,7 +159,7 @@ class Follower:
         if login and not start.active:
             start = replace(start, active="?")
         if not rest:
-            return [replace(start.with_waits("a shell"), stops=True)]
+            return [replace(start.but(waits="a shell"), stops=True)]
         name = words[0] if not inline else (rest[1] if len(rest) > 1 else words[0])
         if inline:
             return self.walker.run_text(rest[0], rest[2:], name, start, depth)
@@ -278,96 +274,13 @@ class Follower:
         return "\n".join(lines) + "\n" if lines else None
 
 
-def starts(repository: Repository) -> list[Start]:
+def starts_of(image, contents) -> list[Start]:
     """Return what `docker run IMAGE train` starts in the end; nothing for the shell form."""
-    if "starts" not in repository.memo:
-        repository.memo["starts"] = list(dict.fromkeys(read_starts(repository)))
-    return repository.memo["starts"]
-
-
-def read_starts(repository: Repository) -> list[Start]:
-    image = repository.image
-    if not image:
-        return []
     entry = image.entrypoint
-    if entry and entry.words:
-        return follow(repository.contents, [*entry.json, "train"]) if entry.json else []
-    base = repository.contents.base
-    words = [] if base.start in ("", "exec", None) else base.start.split()
-    return follow(repository.contents, [*words, "train"])
-
-
-def line_of_entry(repository: Repository) -> int:
-    """The line of ENTRYPOINT, or of the FROM that has none."""
-    image = repository.image
-    return (image.entrypoint or image.start).line
-
-
-def advice(repository: Repository) -> str:
-    """What to write in the place of ENTRYPOINT: the program, as far as it is known."""
-    if repository.language:
-        return repository.language.advice
-    words = next(filter(None, candidates(repository)), None)
-    if not words:
-        return "name the training program in ENTRYPOINT"
-    return f"write ENTRYPOINT {json.dumps(words)}"
-
-
-def candidates(repository: Repository) -> Iterator[list[str]]:
-    """Yield the words that may be the program: of ENTRYPOINT, of CMD, of a file called train."""
-    image = repository.image
-    for each in starts(repository):
-        if program_of(each.words).script not in ("", "train") and " " not in each.words[0]:
-            yield own_words(repository, each)
-    for each in (image.entrypoint, image.cmd) if image else ():
-        text = " ".join(each.words) if each else ""
-        words = re.sub(r"[\[\]\"',“”]", " ", text).split()
-        found = [word for word in words if re.search(r"\.(py|R|r|jar)$", word)]
-        if found and not {"&&", ";", "|"} & {*words}:
-            yield interpreted(words[words.index(found[0]) :])
-    named = [path for path in (image.files if image else ()) if re.search(r"/train\.(py|R)$", path)]
-    if named:
-        yield interpreted([min(named, key=len)])
-
-
-def interpreted(words: list[str]) -> list[str]:
-    """Put the interpreter before a program's file."""
-    before = {".py": ["python"], ".R": ["Rscript"], ".r": ["Rscript"], ".jar": ["java", "-jar"]}
-    return [*before.get(posixpath.splitext(words[0])[1], []), *words]
-
-
-def own_words(repository: Repository, start: Start) -> list[str]:
-    """Return the words that start the program alone, in its environment and from any folder."""
-    words = [*start.words[: -1 if start.words[-1:] == ("train",) else None]]
-    place = start.active
-    if not words or place == "?" or " " in place:
-        return []
-    if place and "/" not in words[0]:
-        conda = next((each for each in repository.contents.conda_prefixes if each), "/opt/conda")
-        folder = place if place.startswith("/") else f"{conda}/envs/{place}"
-        words[0] = f"{conda if place == 'base' else folder}/bin/{words[0]}"
-    if start.folder == "?":
-        return []
-    for number, word in enumerate(words):
-        if start.folder and number and PROGRAM.fullmatch(word) and not word.startswith("/"):
-            words[number] = absolute(posixpath.join(start.folder, word))
-    if words[:1] == ["java"] and words[1:2] and words[1].endswith(".jar"):
-        words.insert(1, "-jar")
-    return interpreted(words)
-
-
-def is_train(start: Start) -> bool:
-    """Whether "train" itself is what is looked for as a program."""
-    return start.words == ("train",)
-
-
-def named_in_cmd(repository: Repository) -> bool:
-    """Whether CMD holds the program that "train" takes the place of."""
-    image = repository.image
-    if (
-        not image.cmd
-        or not image.cmd.words
-        or not any(is_train(each) for each in starts(repository))
-    ):
-        return False
-    return not repository.contents.train_program[0]
+    if entry:
+        words = entry.json
+        if words is None:
+            return []
+    else:
+        words = [] if contents.base.start in ("", "exec", None) else contents.base.start.split()
+    return list(dict.fromkeys(follow(contents, [*words, "train"])))

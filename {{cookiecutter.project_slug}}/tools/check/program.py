@@ -5,362 +5,279 @@ from __future__ import annotations
 import posixpath
 import re
 
-from check.contents import Contents
-from check.launchers import SHELLS, Program, Start, program_of
-from check.process import advice, is_train, line_of_entry, starts
+from check.advice import advice, interpreted
+from check.launchers import SHELLS, Program, Start
 from check.repository import LANGUAGES, Repository
-from check.rules import WARNING, Found, rule
+from check.rules import Found, rule
 from check.runs import PYTHON_NAME
 from check.stages import is_within
 
 # What serves and never ends, or takes no argument "train".
 SERVERS = {
-    *(
-        "jupyter",
-        "jupyter-lab",
-        "uvicorn",
-        "gunicorn",
-        "flask",
-        "streamlit",
-        "nginx",
-        "supervisord",
-    ),
-    *("tritonserver", "torchserve", "mlserver", "serve", "sleep", "tail", "sshd", "papermill"),
+    *("jupyter", "jupyter-lab", "uvicorn", "gunicorn", "flask", "streamlit", "nginx"),
+    *("supervisord", "tritonserver", "torchserve", "mlserver", "serve", "sleep", "tail", "sshd"),
+    "papermill",
 }
-
-
 # Tools that take "train" for one of their own words.
 BUILD_TOOLS = {"mvn", "gradle", "gradlew", "mvnw", "sbt", "npm", "pip"}
 
 
-@rule("error", "C1")
+@rule("error", "C1", of_image=True)
 def other_program(repository: Repository) -> Found:
     """ENTRYPOINT should start the training program. A server, a build tool that takes "train" for
     a word of its own, an interpreter without a program, or in a repository of this template the
     interpreter of another language is most often left over from the example it was copied from.
     A launcher such as torchrun is accepted where the program's file stands behind it."""
-    line = line_of_entry(repository) if repository.image else 1
-    for each in starts(repository):
-        what = other(repository, each)
-        if what:
-            yield repository.dockerfile, line, f"{what}: {advice(repository)}"
-            return
+    found = [other(repository, each) for each in repository.starts]
+    for what in [*filter(None, found)][:1]:
+        yield repository.entry, f"ENTRYPOINT {what}: {advice(repository)}"
 
 
 def other(repository: Repository, start: Start) -> str:
     """Return why the words are not the training program; "" where they may be."""
-    words = [each for each in start.words]
-    if not words or is_train(start) or start.unsure:
+    words, found, language = start.words, start.program, repository.language
+    contents = repository.contents
+    if not words or start.is_train or start.unsure:
         return ""
-    shown = " ".join(words[:-1] if words[-1] == "train" else words)
+    shown = " ".join(start.own_words)
     if re.search(r"\s", words[0]):
-        return f'ENTRYPOINT holds "{words[0]}" in one string, which Docker takes for one file name'
-    found = program_of(words)
-    language = repository.language
+        return f'holds "{words[0]}" in one string, which Docker takes for one file name'
     for each in LANGUAGES if language else ():
-        foreign = re.fullmatch(each.interpreter, found.launcher) or found.script.endswith(
-            each.extensions
-        )
-        if each is not language and foreign:
-            return f'ENTRYPOINT runs "{shown}", and this is a repository in {language.name}'
-    bare = found.launcher == "R" and not found.script and not found.inline
-    if found.batch or bare or (found.known and found.script == "train" and words[1:] == ["train"]):
-        path = repository.contents.path("train", start.folder)
-        if found.batch or bare or not repository.contents.there(path):
-            return f'ENTRYPOINT runs "{shown}" without a program, which then takes "train" for one'
+        foreign = re.fullmatch(each.interpreter, found.launcher)
+        if each is not language and (foreign or found.script.endswith(each.extensions)):
+            return f'runs "{shown}", and this is a repository in {language.name}'
+    alone = found.kind == "batch" or (found.launcher == "R" and found.kind == "file")
+    alone = alone and not found.script
+    if found.known and words[1:] == ("train",):
+        alone = alone or not contents.there(contents.path("train", start.folder))
+    if alone:
+        return f'runs "{shown}" without a program, which then takes "train" for one'
     named = f"the {language.name} program of this repository" if language else "a training program"
     if found.launcher in SERVERS | BUILD_TOOLS:
-        return f'ENTRYPOINT runs "{shown}", which is not {named}'
-    if found.known or found.script or "/" in words[0] or found.launcher in SHELLS:
+        return f'runs "{shown}", which is not {named}'
+    if found.known or found.script or "/" in words[0] or found.launcher in SHELLS or start.active:
         return ""
-    if not start.active and repository.contents.has_command(words[0]) is False:
+    if contents.has_command(words[0]) is False:
         named = f"not {named}" if language else "nothing that the final stage installs or copies"
-        return f'ENTRYPOINT runs "{shown}", which is {named}'
+        return f'runs "{shown}", which is {named}'
     return ""
 
 
-@rule("error", "C1", "C14")
+@rule("error", "C1", "C14", of_image=True)
 def program_place(repository: Repository) -> Found:
     """A relative path in ENTRYPOINT is looked for in WORKDIR, a bare first word on the PATH.
     The check follows COPY, ADD and WORKDIR through the stages and says where the program lies
     instead, or that nothing brings it. The exec form expands no $VARIABLE."""
-    image = repository.image
-    if not image or any(other_program.find(repository)):
+    if any(other_program.find(repository)):
         return
-    line = line_of_entry(repository)
-    entry = (image.entrypoint.json or []) if image.entrypoint else []
+    entry = repository.entry.json or []
     variable = next((each for each in entry if re.search(r"\$\{?\w", each)), None)
     if variable and not {posixpath.basename(each) for each in entry} & {*SHELLS, "eval"}:
         what = f'ENTRYPOINT names "{variable}", and the exec form puts no value there'
-        yield repository.dockerfile, line, f"{what}: write the path itself"
+        yield repository.entry, f"{what}: write the path itself"
         return
-    for each in starts(repository):
-        if each.words and not is_train(each):
-            for what, *lower in misplaced(repository, each):
-                yield repository.dockerfile, line, what, *lower
-                return
-
-
-def misplaced(repository: Repository, start: Start) -> Found:
-    """Yield what is wrong with the place of a program."""
-    found = program_of(start.words)
-    contents, image = repository.contents, repository.image
-    if "$" in "".join(start.words[:2]) or "`" in "".join(start.words[:2]):
-        return
-    if found.launcher == "java" and found.is_class and found.script.endswith(".jar"):
-        yield (f'java takes "{found.script}" for the name of a class: {advice(repository)}',)
-        return
-    if not found.known and not found.script:
-        if "/" not in start.words[0]:
+    for each in repository.starts:
+        what, *sure = misplaced(repository, each)
+        if what:
+            yield repository.entry, what, *sure
             return
-        wanted = [contents.path(start.words[0], start.folder)]
-        if not wanted[0].endswith((".sh", ".bash")) and not is_within(wanted[0], image.workdir):
-            return  # a tool of the image: the rule "interpreter" asks
-    elif start.folder == "?" and not found.script.startswith("/"):
-        return
-    else:
-        wanted = places_of(found, contents, start)
+
+
+def misplaced(repository: Repository, start: Start) -> tuple:
+    """Return what is wrong with the place of a program ("" for nothing), and whether it is sure."""
+    found, contents = start.program, repository.contents
+    if not start.words or start.is_train or re.search("[$`]", "".join(start.words[:2])):
+        return ("",)
+    if found.kind == "class" and found.script.endswith(".jar"):
+        return (f'java takes "{found.script}" for the name of a class: {advice(repository)}',)
+    wanted = places_of(repository, start)
     if not wanted:
-        return
+        return ("",)
     if found.script == start.words[0] and "/" not in found.script:
-        folders = [f"{each}/{found.script}" for each in contents.folders]
-        if not any(contents.there(each) is not False for each in folders):
-            what = f'ENTRYPOINT names "{found.script}" alone, which is looked for on the PATH'
-            what += ", not in WORKDIR"
-            yield (f"{what}: {advice_for(repository, found)}",)
-        return
+        if any(contents.there(f"{each}/{found.script}") is not False for each in contents.folders):
+            return ("",)
+        what = f'ENTRYPOINT names "{found.script}" alone, which is looked for on the PATH'
+        return (f"{what}, not in WORKDIR: {advice_for(repository, found)}",)
     if any(contents.there(path) is not False for path in wanted):
-        return
+        return ("",)
     if "$" in wanted[0]:
         what = f"the check can't tell where {found.script} is looked for"
-        what += f", since WORKDIR holds {wanted[0]}"
-        yield (f"{what}: write the path itself",)
-        return
-    yield from nowhere(repository, wanted, found)
+        return (f"{what}, since WORKDIR holds {wanted[0]}: write the path itself",)
+    return nowhere(repository, wanted[0])
 
 
 def advice_for(repository: Repository, found: Program) -> str:
-    """What to write where a file is named without its interpreter."""
+    """Return what to write where a file is named without its interpreter."""
     if repository.language:
         return repository.language.advice
-    interpreter = {".py": "python", ".R": "Rscript", ".r": "Rscript", ".sh": "bash"}
-    word = interpreter.get(posixpath.splitext(found.script)[1], "INTERPRETER")
-    return f'write ENTRYPOINT ["{word}", "{found.script}"]'
+    words = interpreted([found.script])
+    if len(words) == 1:
+        words.insert(0, "bash" if found.script.endswith(".sh") else "INTERPRETER")
+    return f'write ENTRYPOINT ["{words[0]}", "{found.script}"]'
 
 
-def nowhere(repository: Repository, wanted: list[str], found: Program) -> Found:
-    """Yield that nothing brings a file to where it is looked for, and where it lies instead."""
-    image = repository.image
-    name = posixpath.basename(wanted[0])
+def nowhere(repository: Repository, wanted: str) -> tuple:
+    """Say that nothing brings a file to where it is looked for, and where it lies instead."""
+    image, base = repository.image, repository.contents.base
+    folder, name = posixpath.split(wanted)
     elsewhere = sorted(path for path in image.files if posixpath.basename(path) == name)
-    what = f"ENTRYPOINT looks for {wanted[0]}, and "
+    what = f"ENTRYPOINT looks for {wanted}, and "
     if elsewhere:
-        folder = posixpath.dirname(wanted[0])
-        yield (
-            f"{what}the Dockerfile lays it at {elsewhere[0]}"
-            f": copy it to {folder}/, or mend WORKDIR",
-        )
-        return
-    hidden = [
-        each
-        for each in repository.names
-        if posixpath.basename(each) == name and each not in repository.context
-    ]
+        what += f"the Dockerfile lays it at {elsewhere[0]}"
+        return (f"{what}: copy it to {folder}/, or mend WORKDIR",)
+    same = [each for each in repository.names if posixpath.basename(each) == name]
+    hidden = [each for each in same if each not in repository.build.context]
     if hidden and any(each.flag("from") is None for each, _, _ in image.copies):
-        yield (
-            f"{what}.dockerignore hides {hidden[0]} from the build: take it out of .dockerignore",
-        )
-        return
+        what += f".dockerignore hides {hidden[0]} from the build: take it out of .dockerignore"
+        return (what,)
     what += "no COPY of the final stage brings it: copy the program there"
     import difflib  # Here, since it takes longer than all the rest to load.
 
     near = difflib.get_close_matches(name, map(posixpath.basename, image.files), 1)
     what += f" (there is {near[0]})" if near else ""
-    base = repository.contents.base
-    sure = (base.known and not base.toolkit) or repository.language or near
-    yield (what,) if sure else (what, WARNING)
+    return what, bool((base.known and not base.toolkit) or repository.language or near)
 
 
-def places_of(found: Program, contents: Contents, start: Start) -> list[str]:
+def places_of(repository: Repository, start: Start) -> list[str]:
     """Return the paths of which one must be there; none where any may do."""
-    image, script = contents.stage, found.script
+    image, contents, found = repository.image, repository.contents, start.program
 
-    def path(text: str) -> str:
-        return contents.path(text, start.folder)
+    def path(*names: str) -> str:
+        return contents.path(posixpath.join(*names), start.folder)
 
-    if not script:
+    if not found.known and not found.script:
+        # A tool of the image is no matter of places, and the rule "interpreter" asks for others.
+        own = "/" in start.words[0] and is_within(path(start.words[0]), image.workdir)
+        return [path(start.words[0])] if own else []
+    if not found.script or (start.folder == "?" and not found.script.startswith("/")):
         return []
-    if found.module:
-        if contents.may_import(script):
+    if found.kind == "module":
+        if contents.may_import(found.script):
             return []
-        module = script.replace(".", "/")
         roots = [".", *image.variables.get("PYTHONPATH", "").split(":")]
-        return [
-            path(f"{root or '.'}/{module}{end}")
-            for root in roots
-            for end in (".py", "/__main__.py")
-        ]
-    if not found.is_class:
-        # A folder with a __main__.py is a program too.
-        return [path(script), path(f"{script}/__main__.py")]
-    options = ("-cp", "-classpath", "--class-path")
-    at = [number + 1 for number, each in enumerate(start.words[:-1]) if each in options]
-    classes = start.words[at[0]] if at else image.variables.get("CLASSPATH", ".")
+        module = found.script.replace(".", "/")
+        ends = (f"{module}.py", f"{module}/__main__.py")
+        return [path(root or ".", end) for root in roots for end in ends]
+    if found.kind == "class":
+        return class_places(repository, start, path)
+    # A folder with a __main__.py is a program too.
+    return [path(found.script), path(found.script, "__main__.py")]
+
+
+def class_places(repository: Repository, start: Start, path) -> list[str]:
+    """Return where a class of Java may be: a jar, all jars of a folder (lib/*), or a folder."""
     if any(each.startswith(("@", "--module", "-p")) for each in start.words):
         return []
-    entries = classes.split(":")
-    # A jar, all jars of a folder (lib/*), or the folder of the class's own file.
-    file = f"{script.replace('.', '/')}.class"
-    jar = re.compile(r"\.jar$|\*$")
-    wanted = [each.rstrip("*") if jar.search(each) else f"{each}/{file}" for each in entries]
-    wanted = [path(each) for each in wanted]
+    image = repository.image
+    classes = image.variables.get("CLASSPATH", ".")
+    for option, value in zip(start.words, start.words[1:]):
+        if option in ("-cp", "-classpath", "--class-path"):
+            classes = value
+            break
+    file = f"{start.program.script.replace('.', '/')}.class"
+    wanted = [
+        path(each.rstrip("*")) if re.search(r"\.jar$|\*$", each) else path(each, file)
+        for each in classes.split(":")
+    ]
     return [] if any(is_within(each, place) for each in image.files for place in wanted) else wanted
 
 
-@rule("error", "C1")
+@rule("error", "C1", of_image=True)
 def not_executable(repository: Repository) -> Found:
     """A file that is started itself, without an interpreter before it, needs the x bit
     and a first line `#!…`. A checkout on Windows or a zip loses the bit; COPY --chmod=0755 sets
     it in the image. Where this file system keeps no modes, git's index is asked, and without
     git the rule is skipped."""
     image = repository.image
-    if not image:
-        return
-    paths = (
-        [image.path(each) for each in (image.entrypoint.json or [])[:1] if "/" in each]
-        if image.entrypoint
-        else []
-    )
+    first = [(repository.entry.json or [])[:1], *(each.words[:1] for each in repository.starts)]
+    paths = [image.path(word) for words in first for word in words if "/" in word]
     there, train = repository.contents.train_program
-    unnamed = not (image.entrypoint and image.entrypoint.words)
-    paths += [train] if there and train and unnamed else []
-    paths += [
-        image.path(each.words[0])
-        for each in starts(repository)
-        if each.words and "/" in each.words[0]
-    ]
+    paths += [train] if there and train and not image.entrypoint else []
+    runs = [each.text for each in repository.build.instructions if each.name == "RUN"]
+    is_set = re.search(r"\bchmod\b", " ".join(runs))
+    is_set = is_set or any(each.flag("chmod") for each, _, _ in image.copies)
     for path in dict.fromkeys(paths):
         name = image.files.get(path, "")
         text = repository.texts.get(name)
         if text is None:
             continue
-        line = line_of_entry(repository)
         if not text.startswith("#!") and not path.endswith((".jar", ".pyz")):
             what = f'{name} is started by itself and has no "#!" line'
-            yield repository.dockerfile, line, f"{what}: write one, such as #!/bin/sh"
-        every = [each for stage in repository.stages for each in stage.instructions]
-        runs = " ".join(each.rest for each in every if each.name == "RUN")
-        runs += " ".join(body for each in every for _, body in each.heredocs)
-        flags = [each.flag("chmod") for each, _, _ in image.copies]
-        if (
-            not re.search(r"\bchmod\b", runs)
-            and not any(flags)
-            and repository.modes.get(name) is False
-        ):
-            what = f"{name} is started by itself and is not executable"
-            yield (
-                repository.dockerfile,
-                line,
-                f"{what}: write COPY --chmod=0755, or {advice(repository).removeprefix('write ')}",
-            )
+            yield repository.entry, f"{what}: write one, such as #!/bin/sh"
+        if not is_set and repository.modes.get(name) is False:
+            what = f"{name} is started by itself and is not executable: write COPY --chmod=0755"
+            yield repository.entry, f"{what}, or {advice(repository).removeprefix('write ')}"
 
 
-def interpreters(repository: Repository, start: Start) -> list[str]:
-    """Return the programs that a start needs: its first word, or that of its #! line."""
-    if not start.words or is_train(start):
-        there, path = repository.contents.train_program
-        first = path if there and path and is_train(start) else ""
-    else:
-        first = start.words[0]
-    path = repository.contents.path(first, start.folder) if "/" in first else ""
-    text = repository.texts.get(repository.image.files.get(path, ""), "") if path else ""
-    if text.startswith("#!"):
-        line = text.partition("\n")[0][2:].split()
-        if line and posixpath.basename(line[0]) == "env":
-            line = [each for each in line[1:] if not each.startswith("-") and "=" not in each]
-        return line[:1]
-    return [first] if first else []
-
-
-@rule("error", "C1")
+@rule("error", "C1", of_image=True)
 def interpreter(repository: Repository) -> Found:
     """A program needs its interpreter in the final image, where PATH finds it: debian, ubuntu and
     nvidia/cuda have none; apt-get's python3 brings no `python`; a JDK of the build stage stays
     there; an environment that RUN or SHELL activates is not active when the container starts.
     Install it in the final stage, name it by its path, or put its folder on the PATH by ENV."""
-    image = repository.image
-    if not image or any(other_program.find(repository)):
+    if any(other_program.find(repository)):
         return
-    line = line_of_entry(repository)
-    for start in starts(repository):
-        if start.active or start.unsure:
-            continue
-        for name in interpreters(repository, start):
-            short = posixpath.basename(name)
-            contents = repository.contents
-            if not re.fullmatch(r"python[\d.]*|Rscript|R|java", short) or "$" in name:
-                continue
-            located = contents.locate(name)
-            if located is False:
-                # What a RUN calls is there, or the build stops; unless the RUN's PATH is another.
-                same = not contents.places and "micromamba" not in repository.image.root.base
-                same = same and short not in contents.base.programs
-                lower = [WARNING] if same and contents.is_called(name) else []
-                yield repository.dockerfile, line, missing(repository, name, short), *lower
-                return
-            if (
-                located is None
-                and contents.base.known
-                and not contents.conda_prefixes
-                and short in contents.base.missing
-                and not (
-                    contents.is_opaque
-                    or contents.stage.unknown
-                    or any(contents.made(f"{each}/{short}") for each in contents.folders)
-                )
-            ):
-                what = f"the check can't tell what brings {name} into the image"
-                yield (
-                    repository.dockerfile,
-                    line,
-                    (f"{what}: docker run --rm --entrypoint {name} IMAGE --version shows it"),
-                    WARNING,
-                )
-                return
-
-
-def missing(repository: Repository, name: str, short: str) -> str:
-    """Say that an interpreter is not where it is looked for, and what would bring it."""
     contents = repository.contents
+    for start in repository.starts:
+        name = interpreter_of(repository, start)
+        short = posixpath.basename(name)
+        is_one = re.fullmatch(r"python[\d.]*|Rscript|R|java", short) and "$" not in name
+        if start.active or start.unsure or not is_one:
+            continue
+        located = contents.locate(name)
+        if located is False:
+            # What a RUN calls is there, or the build stops; unless the RUN's PATH is another.
+            same = not contents.places and "micromamba" not in contents.stage.root.base
+            same = same and short not in contents.base.programs
+            sure = not (same and contents.is_called(name))
+            yield repository.entry, missing(repository, name), sure
+            return
+        if located is None and contents.may_lack(short):
+            what = f"the check can't tell what brings {name} into the image"
+            what += f": docker run --rm --entrypoint {name} IMAGE --version shows it"
+            yield repository.entry, what, False
+            return
+
+
+def interpreter_of(repository: Repository, start: Start) -> str:
+    """Return the program that a start needs: its first word, or that of its #! line."""
+    first = start.words[0] if start.words else ""
+    if not start.words or start.is_train:
+        there, path = repository.contents.train_program
+        first = path if there and start.is_train else ""
+    path = repository.contents.path(first, start.folder) if "/" in first else ""
+    text = repository.texts.get(repository.image.files.get(path, ""), "")
+    if not text.startswith("#!"):
+        return first
+    words = text.partition("\n")[0][2:].split()
+    if words and posixpath.basename(words[0]) == "env":
+        words = [each for each in words[1:] if not each.startswith("-") and "=" not in each]
+    return words[0] if words else ""
+
+
+def missing(repository: Repository, name: str) -> str:
+    """Say that an interpreter is not where it is looked for, and what would bring it."""
+    contents, short = repository.contents, posixpath.basename(name)
+    base, provided = contents.stage.root.base, contents.base.programs.get(short)
     if "/" in name:
         return f"ENTRYPOINT starts {name}, and nothing lays it there: install it in the final stage"
-    provided = contents.base.programs.get(short)
     if provided and provided not in contents.folders:
         what = f"ENV PATH leaves out {provided}, where the base has {short}"
         return f"{what}: write ENV PATH={contents.stage.variables['PATH']}:$PATH"
-    if "micromamba" in contents.stage.root.base:
-        return (
-            f"the base's own ENTRYPOINT, _entrypoint.sh, puts {short} on the PATH, "
-            "and yours takes its place: "
-            f'write ENTRYPOINT ["/usr/local/bin/_entrypoint.sh", "{short}", ...]'
-        )
-    places = [each for each in contents.places if PYTHON_NAME.fullmatch(short)]
-    if places:
-        place = places[0] if places[0].startswith("/") else f"/opt/conda/envs/{places[0]}"
-        return (
-            f"{short} is in the environment {places[0]}, which is not active when the container "
-            "starts: "
-            f"write ENV PATH={place}/bin:$PATH"
-        )
-    if short == "python" and (
-        contents.packages_bring("python3") or "python3" in contents.base.programs
-    ):
+    if "micromamba" in base:
+        what = f"the base's own ENTRYPOINT, _entrypoint.sh, puts {short} on the PATH, and yours "
+        what += "takes its place: write ENTRYPOINT "
+        return f'{what}["/usr/local/bin/_entrypoint.sh", "{short}", ...]'
+    if contents.places and PYTHON_NAME.fullmatch(short):
+        place = next(iter(contents.places))
+        what = f"{short} is in the environment {place}, which is not active when the container "
+        return f"{what}starts: write ENV PATH={posixpath.join('/opt/conda/envs', place)}/bin:$PATH"
+    has_python3 = contents.packages_bring("python3") or "python3" in contents.base.programs
+    if short == "python" and has_python3:
         what = 'the image has python3 and no program called "python"'
         return f"{what}: name python3, or install python-is-python3"
-    base = contents.stage.root.base
-    if len(repository.stages) > 1 and short == "java":
-        return (
-            f"{base} has no {short}, and another stage's stays there: take a JRE as the final base"
-        )
+    if short == "java" and len(repository.build.stages) > 1:
+        what = f"{base} has no {short}, and another stage's stays there"
+        return f"{what}: take a JRE as the final base"
     what = f"{base} has no {short}, and nothing installs it in the final stage"
     return f"{what}: install it, or take a base that has it"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from check.build import Build
     from check.contents import Contents
+    from check.dockerfile import Instruction
+    from check.process import Start
     from check.stages import Stage
 
 JOB = "training-job.json"
@@ -27,6 +31,8 @@ DOCKERFILES = (
 
 
 class Language(NamedTuple):
+    """A language of this template's repositories."""
+
     name: str
     marker: str  # the file that a repository of this language has
     command: tuple[str, ...]
@@ -46,41 +52,91 @@ LANGUAGES = (
 
 
 class Repository:
-    """What the rules look at: the files, the Dockerfile's stages, the request, the language."""
+    """What the rules look at: the files, the Dockerfile's stages, the request, the language.
 
-    # No dataclass: loading that module would be a tenth of what a generation may cost.
+    `texts` is path → text, None for a file that holds none. `modes` is path → whether the file may
+    be executed; a path that is missing there may or may not. `dockerfile` is the path of the
+    Dockerfile where it is not to be looked for. What only the rules about the image ask for is
+    made when it is asked for, and its modules are imported then: a generation does without.
+    """
+
     def __init__(
-        self, names: list[str], texts: dict[str, str], modes: Mapping[str, bool] | None = None
+        self,
+        texts: Mapping[str, str | None],
+        modes: Mapping[str, bool] | None = None,
+        dockerfile: str = "",
     ) -> None:
-        self.names = names
-        self.texts = texts  # of text files
-        self.modes = {} if modes is None else modes  # whether a file has its x bit
-        self.language: Language | None = None
-        self.stages: list[Stage] = []
-        self.request: dict = {}
-        self.broken: list[tuple[str, int, str]] = []  # file, line, what
-        self.dockerfile = "Dockerfile"
-        self.context: dict[str, str] = {}  # path in the build → in the repository
-        self.memo: dict = {}  # what several rules ask for
+        self.names = list(texts)
+        self.texts = {name: text for name, text in texts.items() if text is not None}
+        self.modes = {} if modes is None else modes
+        self.dockerfile = dockerfile or find_dockerfile(self)
+        self.problems: list[tuple[tuple[str, int], str]] = []  # where, what can't be read
+        self.request = self.read_request()
+
+    def read_request(self) -> dict:
+        text = self.texts.get(JOB, "{}")
+        if self.is_own and JOB not in self.texts:
+            self.problems.append(((JOB, 1), f"there is no {JOB} that can be read"))
+        try:
+            request = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}  # the rule "json-invalid" says so
+        if isinstance(request, dict):
+            return request
+        self.problems.append(((JOB, 1), "it must be one JSON object"))
+        return {}
 
     @property
     def is_own(self) -> bool:
         """Whether this template made the repository: rules about its layout hold."""
         return OWN in self.names or "[tool.template]" in self.texts.get("pyproject.toml", "")
 
+    @cached_property
+    def language(self) -> Language | None:
+        """Return the language of a repository of this template."""
+        found = [each for each in LANGUAGES if each.marker in self.names] if self.is_own else []
+        if len(found) > 1 and self.image and self.image.entrypoint:
+            # Of two, the one that ENTRYPOINT names.
+            words = self.image.entrypoint.rest
+            named = [each for each in found if re.search(rf"\b({each.interpreter})\b", words)]
+            found = named or found
+        return found[0] if found else None
+
+    @cached_property
+    def build(self) -> Build | None:
+        """What is read of the Dockerfile; None where it can't be: `problems` say why."""
+        from check.build import read_build
+        from check.dockerfile import DockerfileError
+
+        try:
+            return read_build(self.texts, self.names, self.dockerfile)
+        except DockerfileError as error:
+            self.problems.append(((self.dockerfile, error.line), str(error)))
+            return None
+
     @property
     def image(self) -> Stage | None:
-        return self.stages[-1] if self.stages else None
+        """The final stage."""
+        return self.build.stages[-1] if self.build else None
 
     @property
+    def entry(self) -> Instruction:
+        """The ENTRYPOINT of the image, or the FROM that has none."""
+        return [self.image.start, *self.image.named("ENTRYPOINT")][-1]
+
+    @cached_property
     def contents(self) -> Contents:
         """What the final image holds."""
-        if "contents" not in self.memo:
-            # Here, since no generation of a repository needs it.
-            from check.contents import Contents
+        from check.contents import Contents
 
-            self.memo["contents"] = Contents(self.texts, self.stages)
-        return self.memo["contents"]
+        return Contents(self.texts, self.build.stages)
+
+    @cached_property
+    def starts(self) -> list[Start]:
+        """What `docker run IMAGE train` starts in the end; nothing for the shell form."""
+        from check.process import starts_of
+
+        return starts_of(self.image, self.contents) if self.image else []
 
     def sources(self) -> Iterator[tuple[str, str]]:
         """Yield path and text of what people write; data, runs and the updater's note are none."""
@@ -89,44 +145,14 @@ class Repository:
             if top not in ("data", "runs") and name != ".cruft.json":
                 yield name, text
 
-    def imports(self, package: str) -> bool:
-        """Whether a program of Python here imports a package."""
-        module = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pillow": "PIL"}.get(package.lower())
-        module = module or package.replace("-", "_")
-        pattern = re.compile(rf"^\s*(import|from)\s+{re.escape(module)}\b", re.MULTILINE)
-        return any(
-            pattern.search(text) for name, text in self.texts.items() if name.endswith(".py")
-        )
-
-    def line_of(self, name: str, *keys: str) -> int:
-        """Return the line of a JSON file on which the last of the nested keys stands."""
-        text = self.texts.get(name, "")
+    def line_of(self, *keys: str) -> tuple[str, int]:
+        """Return where in training-job.json the last of the nested keys stands."""
+        text = self.texts.get(JOB, "")
         position = 0
         for key in keys:
             written = (json.dumps(key, ensure_ascii=ascii) for ascii in (False, True))
-            found = [text.find(each, position) for each in written]
-            position = max(position, *found)
-        return text.count("\n", 0, position) + 1
-
-
-def read_texts(
-    texts: Mapping[str, str | None],
-    modes: Mapping[str, bool] | None = None,
-    dockerfile: str = "",
-) -> Repository:
-    """Take in all but what the Dockerfile makes; what can't be read becomes a finding.
-
-    `texts` is path → text, None for a file that holds none. `modes` is path → whether the file
-    may be executed; a path that is missing there may or may not. `dockerfile` is the path of the
-    Dockerfile where it is not to be looked for.
-    """
-    held = {name: text for name, text in texts.items() if text is not None}
-    repository = Repository(list(texts), held, modes)
-    repository.dockerfile = dockerfile or find_dockerfile(repository)
-    read_request(repository)
-    found = [each for each in LANGUAGES if each.marker in texts] if repository.is_own else []
-    repository.language = found[0] if found else None
-    return repository
+            position = max(position, *(text.find(each, position) for each in written))
+        return JOB, text.count("\n", 0, position) + 1
 
 
 def find_dockerfile(repository: Repository) -> str:
@@ -137,18 +163,3 @@ def find_dockerfile(repository: Repository) -> str:
         if found:
             return min(found, key=lambda each: (each.count("/"), each))
     return "Dockerfile"
-
-
-def read_request(repository: Repository) -> None:
-    if JOB not in repository.texts:
-        if repository.is_own:
-            repository.broken.append((JOB, 1, f"there is no {JOB} that can be read"))
-        return
-    try:
-        request = json.loads(repository.texts[JOB])
-    except (ValueError, RecursionError):
-        return  # the rule "json" says so
-    if isinstance(request, dict):
-        repository.request = request
-    else:
-        repository.broken.append((JOB, 1, "it must be one JSON object"))

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 if TYPE_CHECKING:
     from check.repository import Repository
 
-# File, line, what is wrong and what to write instead. The rule of an error adds WARNING where it
-# can't know whether the job would fail.
+# Where it is (an instruction of the Dockerfile, or file and line), what is wrong and what to write
+# instead. An error may add whether it is sure that the job fails: else it is a warning.
 Found = Iterator[tuple]
-WARNING = "warning"
 
 
 class Finding(NamedTuple):
@@ -32,16 +31,18 @@ class Rule(NamedTuple):
     name: str
     severity: str
     clauses: str
-    find: Callable[..., Found]
+    find: Callable[[Repository], Found]
     lesson: str  # what --explain prints
+    of_image: bool  # nothing is asked of it where the Dockerfile makes no image
 
 
-def rule(severity: str, *clauses: str) -> Callable[[Callable[..., Found]], Rule]:
+def rule(severity: str, *clauses: str, of_image: bool = False) -> Callable[[Callable], Rule]:
     """Make a rule of a function: its name is the rule's, its docstring is the lesson."""
 
-    def make(find: Callable[..., Found]) -> Rule:
+    def make(find: Callable[[Repository], Found]) -> Rule:
+        name = find.__name__.replace("_", "-")
         lesson = re.sub(r"\s+", " ", find.__doc__ or "").strip()
-        return Rule(find.__name__.replace("_", "-"), severity, ", ".join(clauses), find, lesson)
+        return Rule(name, severity, ", ".join(clauses), find, lesson, of_image)
 
     return make
 
@@ -50,10 +51,15 @@ def findings_of(rules: Iterable[Rule], repository: Repository) -> list[Finding]:
     """Return what rules find in a repository, by file and line, without what comments excuse."""
     findings = set()
     for each in rules:
-        for file, line, what, *lower in each.find(repository):
+        if each.of_image and not repository.image:
+            continue
+        for place, what, *sure in each.find(repository):
+            is_named = isinstance(place, tuple)
+            file, line = place if is_named else (repository.dockerfile, place.line)
             if not is_allowed(repository.texts.get(file, ""), line, each.name):
+                severity = each.severity if all(sure) else "warning"
                 message = what + (f" ({each.clauses})" if each.clauses else "")
-                findings.add(Finding(file, line, each.name, *(lower or [each.severity]), message))
+                findings.add(Finding(file, line, each.name, severity, message))
     return sorted(findings)
 
 
@@ -68,14 +74,18 @@ def rules_in(module: ModuleType) -> list[Rule]:
     return [each for each in vars(module).values() if isinstance(each, Rule)]
 
 
+def line_at(text: str, position: int) -> int:
+    """Return the number of the line at a position of a text."""
+    return text.count("\n", 0, max(0, position)) + 1
+
+
 # check: allow RULE the reason
 ALLOW = re.compile(r"^\s*(?:#|//|<!--)\s*check:\s*allow\b\s*(\S*)\s*(.*?)\s*(?:-->)?\s*$")
 
 
 def is_allowed(text: str, line: int, name: str) -> bool:
     """Whether the comments right above the line excuse the rule."""
-    lines = text.splitlines()
-    for above in reversed(lines[: line - 1]):
+    for above in reversed(text.splitlines()[: line - 1]):
         if not above.strip().startswith(("#", "//", "<!--")):
             return False
         found = ALLOW.match(above)

@@ -81,12 +81,12 @@ class Walker:
             found += end.ended if end.ended is not None else self.fallen(end)
         found = list(dict.fromkeys(found))
         works = [each for each in found if not each.stops]
-        return works or found or [replace(start.with_waits("a shell"), stops=True)]
+        return works or found or [replace(start.but(waits="a shell"), stops=True)]
 
     def fallen(self, shell: Shell) -> list[Start]:
         """The script is over: what it ran last was waited for."""
         return list(shell.last or shell.behind) or [
-            replace(shell.start.with_waits("a shell"), stops=True)
+            replace(shell.start.but(waits="a shell"), stops=True)
         ]
 
     def walk(self, nodes: list[Node], shell: Shell) -> list[Shell]:
@@ -134,7 +134,7 @@ class Walker:
             return [
                 replace(
                     shell,
-                    behind=tuple(each.with_waits("a shell") for each in programs) or shell.behind,
+                    behind=tuple(each.but(waits="a shell") for each in programs) or shell.behind,
                 )
             ]
         # A pipeline or (…): what it runs is a child of the shell, exec or not.
@@ -144,7 +144,7 @@ class Walker:
             for end in self.walk([part], replace(shell, last=())):
                 programs = end.ended if end.ended is not None else end.last
                 last = (
-                    tuple(each.with_waits("a shell") for each in programs if not each.stops) or last
+                    tuple(each.but(waits="a shell") for each in programs if not each.stops) or last
                 )
         return [replace(shell, last=last)]
 
@@ -322,7 +322,7 @@ class Walker:
         ):
             return shell
         ends = self.follow(words, start, shell.depth + 1)
-        ends = [each.with_waits("a shell") for each in ends if not each.stops]
+        ends = [each.but(waits="a shell") for each in ends if not each.stops]
         return replace(shell, last=tuple(ends)) if ends else shell
 
     def trap(self, words: list[str], shell: Shell) -> Shell:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from check.dockerfile import INSTRUCTIONS, DockerfileError, Instruction, expand
 
+# Folders that a build on the host fills: what lies in them is not in the repository.
+BUILT = {"target", "build", "dist", "out", "bin", "lib", "bazel-bin"}
+
 
 @dataclass
 class Stage:
@@ -18,22 +21,42 @@ class Stage:
     name: str
     base: str  # the image or the stage in FROM
     platform: str
-    parent: Stage | None
+    parent: Stage | None = None
     variables: dict[str, str] = field(default_factory=dict)
-    entrypoint: Instruction | None = None
-    cmd: Instruction | None = None
-    user: Instruction | None = None
     workdir: str = "/"
     instructions: list[Instruction] = field(default_factory=list)  # the parents' first
     # Path in the image → the repository's file, or "" for one that is not the repository's.
     files: dict[str, str] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=lambda: {"/"})
     unknown: set[str] = field(default_factory=set)  # folders of unknown content
     copies: list[tuple[Instruction, str, list[str]]] = field(default_factory=list)
 
     @property
     def root(self) -> Stage:
         return self.parent.root if self.parent else self
+
+    def named(self, *names: str) -> list[Instruction]:
+        """Return the instructions of these names."""
+        return [each for each in self.instructions if each.name in names]
+
+    def last(self, name: str) -> Instruction | None:
+        """Return the last instruction of a name; None where it has no words."""
+        *_, found = [None, *self.named(name)]
+        return found if found and found.words else None
+
+    @property
+    def entrypoint(self) -> Instruction | None:
+        return self.last("ENTRYPOINT")
+
+    @property
+    def cmd(self) -> Instruction | None:
+        """The CMD that holds: an ENTRYPOINT takes away that of the stage it is made from."""
+        found = self.last("CMD")
+        taken_over = self.parent and found is self.parent.cmd
+        return None if taken_over and self.entrypoint is not self.parent.entrypoint else found
+
+    @property
+    def user(self) -> Instruction | None:
+        return self.last("USER")
 
     def value(self, instruction: Instruction) -> str:
         return expand(instruction.rest, self.variables, instruction.escape)
@@ -56,12 +79,7 @@ def stages_of(instructions: list[Instruction], context: Mapping[str, str]) -> li
     arguments: dict[str, str] = {}  # those before the first FROM
     for instruction in instructions:
         try:
-            if instruction.name not in INSTRUCTIONS:
-                import difflib  # Here, since it takes longer than all the rest to load.
-
-                close = difflib.get_close_matches(instruction.name, INSTRUCTIONS, 1)
-                advice = f": write {close[0]}" if close else ""
-                raise DockerfileError(0, f'there is no instruction "{instruction.name}"{advice}')
+            check_name(instruction)
             if instruction.name == "FROM":
                 stages.append(begin_stage(instruction, stages, arguments))
             elif stages:
@@ -80,6 +98,16 @@ def stages_of(instructions: list[Instruction], context: Mapping[str, str]) -> li
     return stages
 
 
+def check_name(instruction: Instruction) -> None:
+    """Raise DockerfileError for an instruction that does not exist."""
+    if instruction.name not in INSTRUCTIONS:
+        import difflib  # Here, since it takes longer than all the rest to load.
+
+        close = difflib.get_close_matches(instruction.name, INSTRUCTIONS, 1)
+        advice = f": write {close[0]}" if close else ""
+        raise DockerfileError(0, f'there is no instruction "{instruction.name}"{advice}')
+
+
 def begin_stage(start: Instruction, stages: list[Stage], arguments: dict[str, str]) -> Stage:
     words = start.words
     if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
@@ -89,25 +117,22 @@ def begin_stage(start: Instruction, stages: list[Stage], arguments: dict[str, st
     name = words[2].lower() if len(words) == 3 else ""
     parent = find_stage(base, stages)
     if not parent:
-        return Stage(start, name, base, platform, None)
+        return Stage(start, name, base, platform)
+    own = {each: getattr(parent, each).copy() for each in COPIED}
     return replace(
-        parent,
-        start=start,
-        name=name,
-        base=base,
-        platform=platform,
-        parent=parent,
-        variables=dict(parent.variables),
-        instructions=list(parent.instructions),
-        files=dict(parent.files),
-        folders=set(parent.folders),
-        unknown=set(parent.unknown),
-        copies=list(parent.copies),
+        parent, start=start, name=name, base=base, platform=platform, parent=parent, **own
     )
 
 
+# What a stage has of its own once it was made from another.
+COPIED = ("variables", "instructions", "files", "unknown", "copies")
+
+
 def find_stage(name: str, stages: list[Stage]) -> Stage | None:
-    return next((each for each in reversed(stages) if each.name == name.lower() != ""), None)
+    """Return the last of the stages that has this name, or this number."""
+    if name.isdigit():
+        return stages[int(name)] if int(name) < len(stages) else None
+    return next((each for each in reversed(stages) if name and each.name == name.lower()), None)
 
 
 def apply(
@@ -122,24 +147,12 @@ def apply(
     if instruction.name in ("ARG", "ENV"):
         before = dict(stage.variables)  # all values of one ENV see those of before
         for name, value in instruction.pairs:
-            if value is None:
-                value = arguments.get(name, stage.variables.get(name))
-            else:
-                value = expand(value, before, instruction.escape)
             if value is not None:
-                stage.variables[name] = value
+                stage.variables[name] = expand(value, before, instruction.escape)
+            elif name in arguments:
+                stage.variables[name] = arguments[name]
     elif instruction.name == "WORKDIR":
         stage.workdir = stage.path(stage.value(instruction))
-        stage.folders.add(stage.workdir)
-    elif instruction.name == "USER":
-        stage.user = instruction
-    elif instruction.name == "CMD":
-        stage.cmd = instruction
-    elif instruction.name == "ENTRYPOINT":
-        stage.entrypoint = instruction
-        # A CMD of the stage it is made from does not hold any more.
-        if stage.parent and stage.cmd is stage.parent.cmd:
-            stage.cmd = None
     elif instruction.name in ("ADD", "COPY"):
         copy(instruction, stages, context)
 
@@ -150,31 +163,29 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
     words = [expand(word, stage.variables, instruction.escape) for word in instruction.words]
     if len(words) < 2:
         raise DockerfileError(0, f"{instruction.name} needs a source and a destination")
-    *sources, target = words
-    stage.copies.append((instruction, stage.path(target), sources))
+    *sources, last = words
+    target = stage.path(last)
+    stage.copies.append((instruction, target, sources))
     origin = instruction.flag("from")
-    origin = expand(origin, stage.variables, instruction.escape) if origin else origin
-    heredocs = {name for name, _ in instruction.heredocs}
-    into = target.endswith(("/", "/.")) or target == "." or len(sources) > 1
-    into = into or stage.path(target) in stage.folders
-    target = stage.path(target)
+    into = last.endswith(("/", "/.")) or last == "." or len(sources) > 1 or is_folder(stage, target)
     for source in sources:
-        opened = re.fullmatch(r"\d*<<-?(.+)", source)
-        if opened and opened[1].strip("'\"") in heredocs:
-            name = opened[1].strip("'\"")
-            stage.files[posixpath.join(target, name) if into else target] = ""
+        name = posixpath.basename(source)
+        opened = re.fullmatch(r"\d*<<-?[\"']?(.+?)[\"']?", source)
+        if opened and instruction.heredocs:
+            stage.files[posixpath.join(target, opened[1]) if into else target] = ""
         elif origin is not None:
-            copy_from(origin, source, target, into, stages)
+            other = find_stage(expand(origin, stage.variables, instruction.escape), stages[:-1])
+            copy_from(stage, other.files if other else {}, absolute(source), target, into)
         elif re.match(r"(https?|git)[:@]|.*\.tar(\.\w+)?$", source):
             stage.unknown.add(target)
-            stage.files[posixpath.join(target, posixpath.basename(source))] = ""
+            stage.files[posixpath.join(target, name)] = ""
         else:
             copy_context(stage, source, target, into, context)
-    for path in list(stage.files):
-        stage.folders.add(posixpath.dirname(path))
 
 
-BUILT = {"target", "build", "dist", "out", "bin", "lib", "bazel-bin"}
+def is_folder(stage: Stage, path: str) -> bool:
+    """Whether something lies below a path, as far as WORKDIR and COPY say so."""
+    return is_within(stage.workdir, path) or any(is_within(each, path) for each in stage.files)
 
 
 def copy_context(
@@ -183,43 +194,39 @@ def copy_context(
     """Lay files of the repository into the image."""
     source = posixpath.normpath("/" + source).lstrip("/")
     depth = len(source.split("/")) if source else 0
-    if source.partition("/")[0] in BUILT and not any(
-        matches(source, "/".join(seen.split("/")[:depth])) for seen in context
-    ):
-        # What a build on the host leaves is not in the repository.
-        stage.unknown.add(target)
-        if "." in posixpath.basename(source) and "*" not in source:
-            stage.files[posixpath.join(target, posixpath.basename(source)) if into else target] = ""
+    found = False
     for seen, name in context.items():
         parts = seen.split("/")
         if source and not matches(source, "/".join(parts[:depth])):
             continue
+        found = True
         if len(parts) > depth:  # a folder: its content is laid
             stage.files[absolute(posixpath.join(target, *parts[depth:]))] = name
         else:
             stage.files[posixpath.join(target, parts[-1]) if into else target] = name
+    if not found and source.partition("/")[0] in BUILT:
+        lay_unknown(stage, source, target, into)
 
 
-def copy_from(origin: str, source: str, target: str, into: bool, stages: list[Stage]) -> None:
+def copy_from(stage: Stage, files: Mapping[str, str], source: str, target: str, into: bool) -> None:
     """Lay files of another stage or image into this one, as far as they are known."""
-    stage = stages[-1]
-    other = find_stage(origin, stages[:-1])
-    if origin.isdigit() and int(origin) < len(stages) - 1:
-        other = stages[int(origin)]
-    source = absolute(source)
-    inside = posixpath.join(target, posixpath.basename(source)) if into else target
-    known = other.files if other else {}
-    for path, name in known.items():
-        if path == source:
-            stage.files[inside] = name
-        elif is_within(path, source):
+    for path, name in files.items():
+        if path != source and is_within(path, source):
             stage.files[posixpath.join(target, posixpath.relpath(path, source))] = name
-    if source in known:
-        return
-    # A name with an extension is taken for a file, another for a folder.
-    if posixpath.splitext(source)[1]:
+    if source in files:
+        inside = posixpath.join(target, posixpath.basename(source)) if into else target
+        stage.files[inside] = files[source]
+    else:
+        lay_unknown(stage, source, target, into)
+
+
+def lay_unknown(stage: Stage, source: str, target: str, into: bool) -> None:
+    """Lay what is not known: a name with an extension is taken for a file, another for a folder."""
+    inside = posixpath.join(target, posixpath.basename(source)) if into else target
+    names = [each for each in (source, inside) if "*" not in each]
+    if any(posixpath.splitext(each)[1] for each in names):
         stage.files[inside] = ""
-    if not posixpath.splitext(source)[1] or "*" in source:
+    else:
         stage.unknown.add(target)
 
 
@@ -234,18 +241,18 @@ def matches(pattern: str, name: str) -> bool:
                 while end < len(name) and name[end] != "/" and end + 1 not in ends:
                     end += 1
                     ends.add(end)
-        elif part.startswith("[") and len(part) > 1:
-            listed = re.sub(r"(.)-(.)", lambda m: "".join(map(chr, span(m))), part[1:-1])
-            listed, no = (listed[1:], True) if listed[:1] in ("^", "!") else (listed, False)
-            ends = {end + 1 for end in ends if end < len(name) and (name[end] in listed) != no}
-        elif part == "?":
-            ends = {end + 1 for end in ends if name[end : end + 1] not in ("", "/")}
         else:
-            ends = {end + 1 for end in ends if name[end : end + 1] == part[-1]}
+            ends = {end + 1 for end in ends if end < len(name) and matches_one(part, name[end])}
         if not ends:
             return False
     return len(name) in ends
 
 
-def span(match: re.Match) -> range:
-    return range(ord(match[1]), min(ord(match[2]), ord(match[1]) + 255) + 1)
+def matches_one(part: str, character: str) -> bool:
+    """Whether a character is the one that ?, [a-z], \\* or a letter stands for."""
+    if len(part) > 1 and part.startswith("["):
+        try:
+            return bool(re.match("[" + re.sub("^!", "^", part[1:-1]) + "]", character))
+        except re.error:
+            return False
+    return character != "/" if part == "?" else character == part[-1]
