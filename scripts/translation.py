@@ -57,9 +57,11 @@ def differences(english: str, korean: str) -> list[str]:
     """Return what a Korean page has otherwise than its English one."""
 
     def code(text):
-        # Comments may be Korean.
-        blocks = re.findall(r"^```(?!text|console)\w*\n.*?^```$", text, re.MULTILINE | re.DOTALL)
-        return [re.sub(r"(^|\s+)#.*", "", block, flags=re.MULTILINE) for block in blocks]
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", WOVEN.sub("", text), re.M | re.S)
+        # Comments, and what is no code, may be Korean.
+        return [
+            re.sub(r"(^|\s+)#.*", "", code, flags=re.M) for kind, code in blocks if kind != "text"
+        ]
 
     looks = {
         "levels of headings": lambda text: [level for level, _, _ in headings(text)],

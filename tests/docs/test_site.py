@@ -148,7 +148,7 @@ def test_a_page_can_be_read(pages, address, browser, language, size, dark):
 
 @pytest.mark.parametrize(
     "language, word, found",
-    [("en", "entrypoint", {"ENTRYPOINT"}), ("ko", "컨테이너", {"컨테이너를", "컨테이너가"})],
+    [("en", "entrypoint", {"ENTRYPOINT"}), ("ko", "진입점", {"진입점을", "진입점으로"})],
 )
 def test_the_search_finds_a_word_in_its_language(address, browser, language, word, found):
     browser.open(f"{address}{language}/index.html")
