@@ -127,6 +127,7 @@ FILES = {
         requirements.in
         requirements.txt
         tests/test_model.py
+        training/columns.py
         training/job/__init__.py
         training/job/algorithm.py
         training/job/channels.py
@@ -140,6 +141,7 @@ FILES = {
         training/job/model_folder.py
         training/job/outcome.py
         training/job/stop.py
+        training/matrices.py
         training/model.py
         training/tables.py
         training/train.py

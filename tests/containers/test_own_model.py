@@ -23,7 +23,7 @@ RECIPES = {
 }
 # What belongs to the model that was replaced.
 LEFT_OVER = {
-    "python": ["training/tables.py"],
+    "python": ["training/columns.py", "training/matrices.py", "training/tables.py"],
     "r": ["training/glm.R", "training/tables.R", "training/csv.R"],
     "java": [
         "src/main/java/training/Categories.java",

@@ -96,6 +96,47 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> type[ToyModel]:
     return model
 
 
+# ---- Of the template's own model -----------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Function: model → the bytes of the file that it saves."""
+
+    def save(model):
+        model.save(tmp_path)
+        return (tmp_path / "model.ubj").read_bytes()
+
+    return save
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Function: text or bytes, file name → the file's path."""
+
+    def write(content, name="a.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    """Function: columns, file name → the path of a Parquet file."""
+
+    def parquet(columns, name="a.parquet"):
+        import polars
+
+        polars.DataFrame(columns).write_parquet(tmp_path / name)
+        return tmp_path / name
+
+    return parquet
+
+
+# ---- Several hosts -------------------------------------------------------------------------
+
 HOST = """
 import os, signal, socket, sys, threading, time
 import conftest

@@ -1,5 +1,6 @@
 """The Python of the README, run as it stands there."""
 
+import itertools
 import json
 import os
 import re
@@ -31,7 +32,8 @@ def start(tmp_path):
     """Function: rows → the folder of a finished training of the model to start from."""
     code = shutil.copytree(REPOSITORY / "training", tmp_path / "code")
     (code / "model.py").write_text(MODEL, encoding="utf-8")
-    (code / "tables.py").unlink()
+    for name in ("columns.py", "matrices.py", "tables.py"):
+        (code / name).unlink()
 
     def start(text, *arguments):
         # A channel that the model does not know may hold anything.
@@ -73,10 +75,15 @@ def test_it_has_no_more_lines_than_one_reads():
 
 def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
     for channel in ("training", "validation"):
-        shutil.copytree(REPOSITORY / "data" / channel, tmp_path / "input/data" / channel)
+        copy = shutil.copytree(REPOSITORY / "data" / channel, tmp_path / "input/data" / channel)
+        # With a further column of text and empty cells, some of them in quotes.
+        header, *rows = (copy / "penguins.csv").read_text().splitlines()
+        texts = itertools.cycle(["Torgersen", '"Dream, or ""Biscoe"""', "", '""', "Biscoe"])
+        rows = [f"{row},{text}" for row, text in zip(rows, texts, strict=False)]
+        (copy / "penguins.csv").write_text("\n".join([f"{header},island", *rows]))
     done = train(tmp_path, REPOSITORY / "training", "--rounds", "20")
     assert done.returncode == 0, done.stderr
-    (tmp_path / "data").symlink_to(REPOSITORY / "data")
+    (tmp_path / "data").symlink_to(tmp_path / "input/data")
     command = [sys.executable, "-I", "-c", PREDICTION.replace("print(", "print(*")]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
@@ -86,6 +93,7 @@ def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
     right = sum((chance > 0.5) == line.startswith("1,") for chance, line in pairs)
     metadata = json.loads((tmp_path / "model/metadata.json").read_text())
     assert right / len(lines) == pytest.approx(metadata["metrics"]["validation:accuracy"])
+    assert metadata["categories"]["island"] == ["Biscoe", 'Dream, or "Biscoe"', "Torgersen"]
     # Where a job was killed in the midst of saving, they say so.
     (tmp_path / "model/.saving").mkdir()
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")

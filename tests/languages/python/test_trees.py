@@ -5,7 +5,6 @@ import gzip
 import math
 from pathlib import Path
 
-import polars
 import pytest
 import xgboost
 from conftest import fill
@@ -33,29 +32,6 @@ def take_steps(model, until):
         model.steps += 1
 
 
-@pytest.fixture
-def saved(tmp_path):
-    """Function: model → the bytes of the file that it saves."""
-
-    def save(model):
-        model.save(tmp_path)
-        return (tmp_path / "model.ubj").read_bytes()
-
-    return save
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Function: text or bytes, file name → the file's path."""
-
-    def write(content, name="a.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def assert_refused(sentence, *files, **channels):
     """See reading fail with the sentence, in which FILE stands for the last file."""
     with pytest.raises(TrainingFailure) as failure:
@@ -81,11 +57,18 @@ def test_the_metrics_are_those_of_the_saved_models_predictions(tmp_path):
     model = train(PENGUINS, 10)
     model.save(tmp_path)
     with PENGUINS["validation"][0].open() as file:
-        rows = [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
-    names = model.metadata()["features"]
-    table = xgboost.DMatrix([[row[name] for name in names] for row in rows], feature_names=names)
+        rows = list(csv.DictReader(file))
+    names, texts = model.metadata()["features"], model.metadata()["categories"]
+    numbers = [
+        [
+            float(texts[name].index(row[name]) if name in texts else row[name] or "nan")
+            for name in names
+        ]
+        for row in rows
+    ]
+    table = xgboost.DMatrix(numbers, feature_names=names)
     chances = [float(chance) for chance in Model.load(tmp_path).predict(table)]
-    truths = [row["is_male"] for row in rows]
+    truths = [float(row["is_male"]) for row in rows]
     pairs = list(zip(chances, truths, strict=True))
     loss = -sum(math.log(chance if truth else 1 - chance) for chance, truth in pairs) / len(rows)
     accuracy = sum((chance > 0.5) == bool(truth) for chance, truth in pairs) / len(rows)
@@ -190,17 +173,6 @@ def test_a_missing_value_is_another_than_zero(write, saved):
     assert saved(missing) != saved(zero)
 
 
-@pytest.fixture
-def parquet(tmp_path):
-    """Function: columns, file name → the path of a Parquet file."""
-
-    def parquet(columns, name="a.parquet"):
-        polars.DataFrame(columns).write_parquet(tmp_path / name)
-        return tmp_path / name
-
-    return parquet
-
-
 NUMBERS = {"is_male": [False, True, False, True], "b": [2, 4, 6, 8], "a": [1.0, 3.0, None, 7.0]}
 
 
@@ -258,6 +230,8 @@ ROWS = [
     ("no,1,2", ', column "is_male": "no" is not a number.'),
     (",1,2", ', column "is_male": the target is empty.'),
 ]
+# Which make a column of text where they come first.
+FIRST_TEXTS = {"0,1,abc", "0,1_0,1", "0,0x10,1", "0,yes,1", "0,2020-01-01,1", '0,"x,y",1'}
 
 
 @pytest.mark.parametrize(
@@ -292,7 +266,8 @@ def test_a_bad_row_of_gzip_is_named_by_its_line(write):
 @pytest.mark.parametrize(("row", "problem"), ROWS, ids=lambda each: each[:12])
 def test_a_bad_row_is_named_by_file_line_and_column(write, row, problem):
     # In the first row, the last one with and without a newline, and far down.
-    assert_refused(f"FILE, line 2{problem}", write(f"is_male,a,b\n{row}\n1,2,3\n"))
+    if row not in FIRST_TEXTS:
+        assert_refused(f"FILE, line 2{problem}", write(f"is_male,a,b\n{row}\n1,2,3\n"))
     for end in ("\n", "\n1,2,3\n", "\r\n", ""):
         if (row, end) == ("0,1,2,", ""):
             continue  # An empty field too many, at the very end of a file, is none for polars.
@@ -454,11 +429,11 @@ def on_hosts(run_hosts, tmp_path, shards, more="{}"):
 
 def test_hosts_with_unlike_shards_have_one_model_as_good_as_that_of_all_rows(run_hosts, tmp_path):
     header, *rows = PENGUINS["training"][0].read_text().splitlines()
-    rows.sort(key=lambda row: float(row.split(",")[4]))
+    rows.sort(key=lambda row: row.split(",")[3])
     parts = (rows[:20], [], rows[20:])
     shards = ["\n".join([header, *part]) if part else "" for part in parts]
     printed = on_hosts(run_hosts, tmp_path, shards)
-    assert "{'training': 266} ['bill_length_mm', " in printed
+    assert f"{{'training': 266}} {header.split(',')[1:]}" in printed
     loss = float(printed.split()[-1])
     assert loss == pytest.approx(train(PENGUINS, 30).metrics()["training:log_loss"], abs=0.02)
 
@@ -523,8 +498,8 @@ def test_a_channel_without_rows_names_its_own_file(write):
 def test_a_data_file_is_named_as_people_know_it(root):
     path = root / "input/data/training/sub/a.csv"
     path.parent.mkdir()
-    path.write_text("is_male,a\n0,x\n")
-    with pytest.raises(TrainingFailure, match=r"^data/training/sub/a\.csv, line 2, column"):
+    path.write_text("is_male,a\n0,1\n1,x\n")
+    with pytest.raises(TrainingFailure, match=r"^data/training/sub/a\.csv, line 3, column"):
         train({"training": [path]})
 
 

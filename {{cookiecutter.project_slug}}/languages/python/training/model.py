@@ -4,6 +4,7 @@ job/algorithm.py says what `train` calls of it, and what each method must do. On
 has its own share of the data; all do the same calls of cluster and XGBoost, which makes one model.
 """
 
+import pickle
 import platform
 import re
 import zlib
@@ -17,7 +18,8 @@ from job.algorithm import Algorithm
 from job.files import name_of
 from job.hyperparameters import Hyperparameter
 from job.log import log
-from tables import read_headers, read_table, spool
+from matrices import quantize, recode, spool
+from tables import find_columns, read_headers, read_tables
 
 
 class Model(Algorithm):
@@ -57,37 +59,30 @@ class Model(Algorithm):
         used = [name for name in ("training", "validation") if name in channels]
         first = {name: next(map(name_of, channels[name]), f'Channel "{name}"') for name in used}
         headers = {name: read_headers(channels[name]) for name in used}
-        columns, place = self._columns(headers["training"], first["training"])
-        self._features = [name for name in columns if name != self._target]
+        self._columns = columns = find_columns(headers["training"], self._target)
+        if not columns:
+            raise TrainingFailure(f"{first['training']} has no header.")
         self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
         self._rows = {}
         for channel in used:
             files = headers[channel].items()
-            tables = (read_table(*file, place, columns, self._target) for file in files)
-            features, targets = spool(tables, columns, self._target)
+            tables = (table for file in files for table in read_tables(*file, columns))
+            features, targets = spool(tables, columns)
+            if channel == "training":
+                recode(features, columns.agree())
             log(f"Read {len(targets)} rows of {channel}.")
             self._rows[channel] = sum(cluster.collect(len(targets)).values())
             if self._rows[channel] == 0:
                 raise TrainingFailure(f"{first[channel]} has a header but no rows.")
-            # A byte for each number, which is all that training needs.
             training = self._matrices.get("training")
-            matrix = xgboost.QuantileDMatrix(features, targets, ref=training)
-            matrix.feature_names = self._features
-            self._matrices[channel] = matrix
+            self._matrices[channel] = quantize(features, targets, columns, training)
         self._booster = self._new_booster()
-
-    def _columns(self, headers: dict[Path, list[str]], first: str) -> tuple[list[str], str]:
-        """Return the columns that all files must have, and the file that they were found in."""
-        own = next(((header, name_of(file)) for file, header in headers.items()), None)
-        found = {host: header for host, header in cluster.collect(own).items() if header}
-        if not found:
-            raise TrainingFailure(f"{first} has no header.")
-        host, (columns, place) = next(iter(found.items()))
-        return columns, place if found[host] == own else f"{place} of {host}"
 
     def _new_booster(self) -> xgboost.Booster:
         booster = xgboost.Booster(self._parameters, list(self._matrices.values()))
-        booster.feature_names = self._features  # Which a matrix without rows does not give it.
+        # Which a matrix without rows does not give it.
+        booster.feature_names = self._columns.features
+        booster.feature_types = self._columns.types
         return booster
 
     def finished(self) -> bool:
@@ -109,14 +104,17 @@ class Model(Algorithm):
         return metrics
 
     def save_checkpoint(self, path: Path) -> None:
-        path.write_bytes(self._booster.save_raw("ubj"))
+        state = self._columns.features, self._columns.categories, self._booster.save_raw("ubj")
+        path.write_bytes(pickle.dumps(state))
 
     def load_checkpoint(self, path: Path) -> None:
-        booster = self._new_booster()
-        booster.load_model(bytearray(path.read_bytes()))
-        if booster.feature_names != self._features:
+        features, categories, booster = pickle.loads(path.read_bytes())
+        if features != self._columns.features:
             raise ValueError("it was made from data with other columns")
-        self._booster = booster
+        if categories != self._columns.categories:
+            raise ValueError("it was made from data with other categories")
+        self._booster = self._new_booster()
+        self._booster.load_model(booster)
 
     def checksum(self) -> int:
         return zlib.crc32(self._booster.save_raw("ubj"))
@@ -130,11 +128,12 @@ class Model(Algorithm):
         return xgboost.Booster(model_file=folder / "model.ubj")
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a reader of the model must know: rows seen, features, versions."""
+        """Return what a reader of the model must know: rows, columns, the order of texts."""
         return {
             "rows": self._rows,
             "target": self._target,
-            "features": self._features,
+            "features": self._columns.features,
+            "categories": self._columns.categories,
             "versions": {"python": platform.python_version(), "xgboost": xgboost.__version__},
         }
 

@@ -1,34 +1,39 @@
-"""Tables of numbers, with a target of 0 and 1, from files of CSV (also gzip) and Parquet.
+"""Tables of numbers and texts, with a target of 0 and 1, from files of CSV (also gzip) and Parquet.
 
-polars reads; where it fails, or what it read looks odd, a slow reader finds the place for the
-message.
+polars reads some rows at a time; where it fails, or what it read looks odd, a slow reader finds the
+place for the message.
 """
 
+import contextlib
 import csv
 import gzip
 import io
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy
 import polars
 
-from job import TrainingFailure
+from columns import Columns, is_missing
+from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
+# Bytes of CSV, or rows of Parquet, that are read at once: few at first, to see what they are.
+PIECE = 2**16, 2**22
 ROWS_AT_ONCE = 100_000
 
 # What other programs write in place of a number; an empty cell has no value.
 TRUTHS = {"true": "1", "false": "0", "": None}
-MISSING = {"na", "n/a", "#n/a", "null", "none", "nil", r"\n", "?", "-", "--", "."}
 GROUPED = re.compile(r"[+-]?\d[\d.,' \u00a0\u202f]*\d")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+TEXTS = (polars.String, polars.Categorical, polars.Enum)
 # How files begin that are none of ours, and what is said of them.
 BEGINNINGS = {
     b"\xff\xfe": 'is UTF-16, as Excel\'s "Unicode text" is: save it as CSV UTF-8.',
@@ -45,53 +50,55 @@ BEGINNINGS = {
 }
 
 
-def spool(
-    tables: Iterable[polars.DataFrame], columns: list[str], target: str
-) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Return all the tables' features, a row of them each, and their targets, as 32-bit floats.
+def find_columns(headers: dict[Path, list[str]], target: str) -> Columns | None:
+    """Return the columns of the first training file of all hosts; None where none has a header.
 
-    One table after another goes to a temporary file, which is then mapped: the kernel keeps of it
-    in memory what there is room for, so that many files may be larger than the memory.
+    A column is of text if the first of its cells that is not empty is, in the first file with rows.
+    Every host must call it.
     """
-    targets = [numpy.empty(0, numpy.float32)]
-    with tempfile.TemporaryFile() as file:
-        for table in tables:
-            targets.append(table[target].to_numpy())
-            for part in table.drop(target).iter_slices(ROWS_AT_ONCE):
-                file.write(part.to_numpy(order="c"))
-        file.flush()
-        targets = numpy.concatenate(targets)
-        shape = (len(targets), len(columns) - 1)
-        if 0 in shape:
-            return numpy.empty(shape, numpy.float32), targets
-        return numpy.memmap(file, numpy.float32, "r", shape=shape), targets
+    own, texts = None, None
+    for path, header in headers.items():
+        own = own or Columns(header, name_of(path), target, {})
+        texts = _find_texts(path, header) if texts is None else texts
+    found = cluster.collect((own, texts))
+    host = next((host for host, (columns, _) in found.items() if columns), None)
+    if host is None:
+        return None
+    columns = found[host][0]
+    texts = next((texts for _, texts in found.values() if texts is not None), ())
+    return replace(
+        columns,
+        place=columns.place if columns == own else f"{columns.place} of {host}",
+        codes={name: {} for name in columns.names if name in texts and name != target},
+    )
 
 
-def read_table(
-    path: Path, header: list[str], first: str, columns: list[str], target: str
-) -> polars.DataFrame:
-    """Return the numbers of a file as 32-bit floats, its columns ordered as `columns`.
+def read_tables(path: Path, header: list[str], columns: Columns) -> Iterator[polars.DataFrame]:
+    """Yield the rows of a file as 32-bit floats, its columns ordered as `columns`.
 
-    It must have the same columns as the file `first`, in any order. True and False are 1 and 0, an
-    empty cell is a missing value, a blank line is none.
+    It must have the same columns, in any order. A text becomes its number; True and False are 1 and
+    0, an empty cell is a missing value, a blank line is none.
     """
-    _check_columns(path, header, first, columns, target)
+    _check_columns(path, header, columns)
+    read = _read_parquet if _is_parquet(path) else _read_csv
     try:
         with named(path):
-            table = (_read_parquet if _is_parquet(path) else _read_csv)(path, header)
+            for table in read(path, header, columns):
+                numbers = table.select(polars.all().exclude(list(columns.codes)))
+                infinite = numbers.select(polars.any_horizontal(polars.all().is_infinite().any()))
+                target = table[columns.target].is_in([0.0, 1.0]).fill_null(False)
+                if infinite.item() or not target.all() or not columns.number(table):
+                    _find_fault(path, header, columns)
+                codes = [
+                    polars.col(name).replace_strict({**new, "": None}, return_dtype=polars.Float32)
+                    for name, new in columns.codes.items()
+                ]
+                yield table.with_columns(codes).select(columns.names)
     except polars.exceptions.PolarsError as error:
-        _find_fault(path, header, target)
+        _find_fault(path, header, columns)
         raise TrainingFailure(
             f"{name_of(path)} can't be read: {str(error).splitlines()[0]}."
         ) from error
-    # polars takes a row that ends early for one with missing values, and a blank line too.
-    if table[header[-1]].has_nulls() and not _is_parquet(path):
-        _find_short_row(path, header)
-        table = table.filter(~polars.all_horizontal(polars.all().is_null()))
-    infinite = polars.any_horizontal(polars.all().is_infinite().any())
-    if table.select(infinite).item() or not table[target].is_in([0.0, 1.0]).fill_null(False).all():
-        _find_fault(path, header, target)
-    return table.select(columns)
 
 
 def read_headers(files: Iterable[Path]) -> dict[Path, list[str]]:
@@ -137,11 +144,9 @@ def _read_header(path: Path) -> list[str]:
     return header
 
 
-def _check_columns(
-    path: Path, header: list[str], first: str, columns: list[str], target: str
-) -> None:
+def _check_columns(path: Path, header: list[str], columns: Columns) -> None:
     place = name_of(path) if _is_parquet(path) else f"{name_of(path)}, line 1"
-    expected, seen = set(columns), set()
+    expected, seen = set(columns.names), set()
     for number, name in enumerate(header, start=1):
         if not name:
             raise TrainingFailure(f"{place}: column {number} has no name.")
@@ -151,30 +156,21 @@ def _check_columns(
         if set("[]<") & set(name):
             raise TrainingFailure(f'{place}: the column "{name}" has [, ] or < in its name.')
         if name not in expected:
-            raise TrainingFailure(f'{place}: column "{name}" is not in {first}.')
-    for name in columns:
+            raise TrainingFailure(f'{place}: column "{name}" is not in {columns.place}.')
+    for name in columns.names:
         if name not in seen:
             raise TrainingFailure(f'{place}: column "{name}" is missing.')
-    if target not in seen:
+    if columns.target not in seen:
         raise TrainingFailure(
-            f'{place}: the target column "{target}" is missing; '
+            f'{place}: the target column "{columns.target}" is missing; '
             f"the columns are {', '.join(header)}."
         )
 
 
-def _find_short_row(path: Path, header: list[str]) -> None:
-    lines = polars.scan_lines(path, glob=False).with_row_index("line_number", offset=1)
-    fields = polars.col("line").str.count_matches(",", literal=True).cast(int) + 1
-    blank = polars.col("line").str.strip_chars() == ""
-    counts = lines.filter(~blank).select("line_number", fields.alias("fields"))
-    for number, count in counts.filter(polars.col("fields") < len(header)).head(1).collect().rows():
-        raise TrainingFailure(_ragged(f"{name_of(path)}, line {number}", count, header))
-
-
-def _find_fault(path: Path, header: list[str], target: str) -> None:
-    """Raise TrainingFailure for the first thing in the file that is no row of numbers."""
+def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
+    """Raise TrainingFailure for the first thing in the file that is no row of such columns."""
     if _is_parquet(path):
-        rows = _parquet_rows(path)
+        rows = _parquet_rows(path, list(columns.codes))
     else:
         rows = _csv_rows(path)
         next(rows)
@@ -183,16 +179,22 @@ def _find_fault(path: Path, header: list[str], target: str) -> None:
             raise TrainingFailure(_ragged(place, len(row), header))
         for name, text in zip(header, row, strict=True):
             cell = f'{place}, column "{name}"'
+            if name in columns.codes:
+                if is_missing(text):
+                    raise TrainingFailure(f'{cell}: "{text}": a missing value is an empty cell.')
+                if columns.agreed and text and text not in columns.codes[name]:
+                    raise TrainingFailure(f'{cell}: "{text}" is in no row of training.')
+                continue
             number = TRUTHS.get(text.lower(), text)
             if number and (not NUMBER.fullmatch(number) or abs(float(number)) > LARGEST):
                 raise TrainingFailure(f'{cell}: "{text}" is not a number{_remedy(text)}.')
-            if name == target and (not number or float(number) not in (0, 1)):
+            if name == columns.target and (not number or float(number) not in (0, 1)):
                 problem = f"{text} is neither 0 nor 1" if text else "the target is empty"
                 raise TrainingFailure(f"{cell}: {problem}.")
 
 
 def _remedy(text: str) -> str:
-    if text.strip().lower() in MISSING:
+    if is_missing(text):
         return ": a missing value is an empty cell"
     if GROUPED.fullmatch(text.strip()) and not NUMBER.fullmatch(text.strip()):
         return ": write a point for decimals, and nothing between thousands"
@@ -206,29 +208,103 @@ def _ragged(place: str, fields: int, header: list[str]) -> str:
 # ---- CSV -----------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path, header: list[str]) -> polars.DataFrame:
-    try:
-        numbers = dict.fromkeys(header, polars.Float32)
-        return polars.read_csv(path, glob=False, schema_overrides=numbers)
-    except polars.exceptions.PolarsError:
-        # It may have columns of True and False, as pandas writes them.
-        texts = dict.fromkeys(header, polars.String)
-        table = polars.read_csv(path, glob=False, schema_overrides=texts)
-        return table.select(polars.all().str.to_lowercase().replace(TRUTHS).cast(polars.Float32))
+def _find_texts(path: Path, header: list[str]) -> set[str] | None:
+    """Return the columns whose first cell that is not empty is text; None without rows."""
+    if _is_parquet(path):
+        return {name for name, kind in _parquet_schema(path).items() if kind in TEXTS}
+    undecided, texts, rows = set(header), set(), 0
+    # What can't be read is said when all is.
+    with contextlib.suppress(polars.exceptions.PolarsError):
+        for piece in _pieces(path, header):
+            table = polars.read_csv(piece, infer_schema=False)
+            rows += table.height
+            for name in undecided & set(table.columns):
+                for cell in table[name].filter(table[name] != "").head(1):
+                    undecided.remove(name)
+                    texts |= {name} if _is_text(cell) else set()
+            if not undecided:
+                break
+    return texts if rows else None
+
+
+def _is_text(cell: str) -> bool:
+    number = NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell) or cell.lower() in TRUTHS
+    return not number and not _remedy(cell)
+
+
+def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polars.DataFrame]:
+    texts = list(columns.codes)
+    numbers = dict.fromkeys(header, polars.Float32)
+    kinds = numbers | dict.fromkeys(texts, polars.String)
+    for piece in _pieces(path, header):
+        try:
+            table = polars.read_csv(piece, schema_overrides=kinds)
+        except polars.exceptions.PolarsError:
+            # It may have columns of True and False, as pandas writes them.
+            table = polars.read_csv(piece, infer_schema=False)
+            truth = polars.all().exclude(texts).str.to_lowercase().replace(TRUTHS)
+            table = table.with_columns(truth.cast(polars.Float32))
+        # polars takes a row that ends early for one with missing values, and a blank line too.
+        if table[header[-1]].has_nulls():
+            text = polars.col(polars.String).str.strip_chars() == ""
+            number = polars.all().exclude(texts).is_null()
+            table = table.filter(~polars.all_horizontal(text.fill_null(True), number))
+            commas = (len(header) - 1) * (table.height + 1)
+            if b'"' in piece or piece.count(b",") != commas:
+                _refuse_short_row(path, header, columns, piece)
+        yield table
+
+
+def _refuse_short_row(path: Path, header: list[str], columns: Columns, piece: bytes) -> None:
+    """Raise TrainingFailure if a row of the piece ends early; commas within quotes are no ends."""
+    for row in csv.reader(io.StringIO(piece.decode(errors="replace"), newline="")):
+        if len(row) < len(header) and any(map(str.strip, row)):
+            _find_fault(path, header, columns)
+
+
+def _pieces(path: Path, header: list[str]) -> Iterator[bytes]:
+    """Yield the rows of a file, some at a time, as CSV with the header."""
+    line = io.StringIO()
+    csv.writer(line).writerow(header)
+    beginning, rest, size = b"", b"", PIECE[0]
+    with _open(path) as file:
+        while block := file.read(size):
+            end = block.rfind(b"\n") + 1
+            # Not within quotes, where a line may end too. (`in` is faster than `count`.)
+            quotes = b'"' in block or b'"' in rest
+            if quotes and (rest.count(b'"') + block.count(b'"', 0, end)) % 2:
+                end = _before_quotes(block, end)
+            if end:
+                yield b"".join((beginning, rest, memoryview(block)[:end]))
+                beginning, rest = line.getvalue().encode(), block[end:]
+                size = min(2 * size, PIECE[1])
+            else:
+                rest += block
+    if rest:
+        yield beginning + rest
+
+
+def _before_quotes(block: bytes, end: int) -> int:
+    """Return the end of the last line before `end` that is no line within quotes."""
+    odd = True
+    while odd and end:
+        before = block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
+        odd ^= block.count(b'"', before, end) % 2
+        end = before
+    return end
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the place and the fields of each row that is not blank."""
     name = name_of(path)
     not_text = f"{name} is not a text file in UTF-8: only CSV and Parquet can be read."
-    with path.open("rb") as file:
-        unpacked = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
+    with _open(path) as file:
+        beginning = file.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+        for signature, problem in BEGINNINGS.items():
+            if beginning.startswith(signature):
+                raise TrainingFailure(f"{name} {problem}")
+        reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
         try:
-            beginning = unpacked.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-            for signature, problem in BEGINNINGS.items():
-                if beginning.startswith(signature):
-                    raise TrainingFailure(f"{name} {problem}")
-            reader = csv.reader(io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline=""))
             for row in reader:
                 if any("\0" in field for field in row):
                     raise TrainingFailure(not_text)
@@ -236,8 +312,16 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                     yield f"{name}, line {reader.line_num}", row
         except (UnicodeDecodeError, csv.Error) as error:
             raise TrainingFailure(not_text) from error
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be read, unpacked if it is packed by gzip."""
+    with path.open("rb") as file:
+        try:
+            yield gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise TrainingFailure(f"{name} is damaged: it can't be unpacked.") from error
+            raise TrainingFailure(f"{name_of(path)} is damaged: it can't be unpacked.") from error
 
 
 # ---- Parquet -------------------------------------------------------------------------------
@@ -248,27 +332,33 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _read_parquet(path: Path, header: list[str]) -> polars.DataFrame:
-    numbers = polars.col(header).cast(polars.Float32)
-    return polars.scan_parquet(path, glob=False).select(numbers).collect()
+def _read_parquet(path: Path, header: list[str], columns: Columns) -> Iterator[polars.DataFrame]:
+    texts = list(columns.codes)
+    for name, kind in _parquet_schema(path).items():
+        right = kind in TEXTS if name in texts else kind.is_numeric() or kind == polars.Boolean
+        if not right and kind != polars.Null:
+            what = "texts" if name in texts else "numbers"
+            raise TrainingFailure(f'{name_of(path)}, column "{name}": {kind} is no type of {what}.')
+    kinds = dict.fromkeys(header, polars.Float32) | dict.fromkeys(texts, polars.String)
+    rows = polars.scan_parquet(path, glob=False)
+    for start in range(0, rows.select(polars.len()).collect().item(), ROWS_AT_ONCE):
+        yield rows.slice(start, ROWS_AT_ONCE).cast(kinds).collect()
 
 
 def _parquet_schema(path: Path) -> dict[str, polars.DataType]:
-    """Return the type of each column, all of which must be numbers or booleans."""
-    name = name_of(path)
     try:
-        schema = polars.read_parquet_schema(path)
+        return polars.read_parquet_schema(path)
     except polars.exceptions.PolarsError as error:
-        raise TrainingFailure(f"{name} is damaged: {str(error).splitlines()[0]}.") from error
-    for column, kind in schema.items():
-        if not kind.is_numeric() and kind != polars.Boolean:
-            raise TrainingFailure(f'{name}, column "{column}": {kind} is no type of numbers.')
-    return schema
+        raise TrainingFailure(
+            f"{name_of(path)} is damaged: {str(error).splitlines()[0]}."
+        ) from error
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+def _parquet_rows(path: Path, texts: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield the place of each row and its cells as CSV would write them."""
-    numbers = polars.scan_parquet(path, glob=False).select(polars.all().cast(polars.Float64))
-    for number, row in enumerate(numbers.collect().iter_rows(), start=1):
-        cells = ["" if cell is None else f"{cell:g}" for cell in row]
-        yield f"{name_of(path)}, row {number}", cells
+    number = polars.all().exclude(texts).cast(polars.Float64)
+    rows = polars.scan_parquet(path, glob=False)
+    rows = rows.with_columns(number, polars.col(texts).cast(polars.String)).collect()
+    for place, row in enumerate(rows.iter_rows(), start=1):
+        cells = [f"{cell:g}" if isinstance(cell, float) else cell or "" for cell in row]
+        yield f"{name_of(path)}, row {place}", cells

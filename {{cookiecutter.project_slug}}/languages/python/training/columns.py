@@ -1,0 +1,82 @@
+"""The columns of tables, and what numbers stand for the texts in them: on all hosts the same."""
+
+from dataclasses import dataclass
+
+import numpy
+import polars
+
+from job import TrainingFailure, cluster
+from job.log import log
+
+MOST_TEXTS = 1000  # in a column
+# What other programs write for a missing value; here it is an empty cell.
+MISSING = {"na", "n/a", "#n/a", "null", "none", "nil", r"\n", "?", "-", "--", ".", "nan"}
+
+
+@dataclass
+class Columns:
+    """The columns that all files must have, in the order of the file `place`."""
+
+    names: list[str]
+    place: str
+    target: str
+    # In each column of text, the number of each text: as they come, until `agree` has sorted those
+    # of all training rows.
+    codes: dict[str, dict[str, int]]
+    agreed: bool = False
+
+    @property
+    def features(self) -> list[str]:
+        """Return all columns but the target."""
+        return [name for name in self.names if name != self.target]
+
+    @property
+    def types(self) -> list[str]:
+        """Return XGBoost's types of the features: c for texts (categories), q for numbers."""
+        return ["c" if name in self.codes else "q" for name in self.features]
+
+    @property
+    def categories(self) -> dict[str, list[str]]:
+        """Return the texts of each column of text, in the order of their numbers."""
+        return {name: list(codes) for name, codes in self.codes.items()}
+
+    def number(self, table: polars.DataFrame) -> bool:
+        """Give each new text of a table a number; return whether it has only what it may have."""
+        for name, codes in self.codes.items():
+            for text in table[name].unique(maintain_order=True).drop_nulls():
+                if text and text not in codes:
+                    if self.agreed or is_missing(text) or "\0" in text:
+                        return False
+                    codes[text] = len(codes)
+            _refuse_many(name, codes)
+        return True
+
+    def agree(self) -> dict[int, numpy.ndarray]:
+        """Number the texts of all hosts anew, sorted by code point; every host must call it.
+
+        Returns, for each feature of text by its place, the new numbers in the order of the old.
+        """
+        hosts = cluster.collect(self.categories).values()
+        changes = {}
+        for name, old in self.codes.items():
+            texts = sorted({text for host in hosts for text in host[name]})
+            new = {text: number for number, text in enumerate(texts)}
+            changes[self.features.index(name)] = numpy.array([new[text] for text in old], int)
+            self.codes[name] = new
+            _refuse_many(name, new)
+            log(f'Column "{name}" is of text: {len(texts)} categories.')
+        self.agreed = True
+        return changes
+
+
+def is_missing(text: str) -> bool:
+    """Return whether this is what another program writes for a missing value."""
+    return text.strip().lower() in MISSING
+
+
+def _refuse_many(name: str, codes: dict[str, int]) -> None:
+    if len(codes) > MOST_TEXTS:
+        raise TrainingFailure(
+            f'Column "{name}" has more than {MOST_TEXTS:,} different texts: '
+            "leave it out, or make numbers of it."
+        )
