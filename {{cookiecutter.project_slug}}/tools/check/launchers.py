@@ -12,82 +12,65 @@ INTERPRETER = re.compile(r"python[\d.]*|pypy[\d.]*|Rscript|R|r|java")
 PROGRAM = re.compile(r".*\.(py|R|r|jar|whl|pyz)")
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh", "busybox")
 TINI = ("tini", "tini-static", "docker-init")
-INITS = ("dumb-init", "catatonit", "s6-svscan", "my_init", "runsvdir", "systemd", "init")
-# Launcher → whether it replaces itself by the program ("execs"), passes SIGTERM on ("passes"),
-# waits and does neither ("waits"), or that differs ("unsure"); options that take a value; how
-# many words stand before the program.
-LAUNCHERS: dict[str, tuple[str, str, int]] = {
-    "env": ("execs", "-u -C --unset --chdir", 0),
-    "exec": ("execs", "-a", 0),
-    "command": ("execs", "", 0),
-    "nohup": ("execs", "", 0),
-    "nice": ("execs", "-n", 0),
-    "ionice": ("execs", "-c -n", 0),
-    "chrt": ("execs", "", 1),
-    "taskset": ("execs", "-c", 1),
-    "numactl": ("execs", "-C -N -m -i -p", 0),
-    "stdbuf": ("execs", "-i -o -e", 0),
-    "setpriv": ("execs", "--reuid --regid --groups --inh-caps --bounding-set", 0),
-    "gosu": ("execs", "", 1),
-    "su-exec": ("execs", "", 1),
-    "chpst": ("execs", "-u -U -e -n", 0),
-    "chroot": ("execs", "", 1),
-    "prlimit": ("execs", "", 0),
-    "catchsegv": ("execs", "", 0),
-    "ddtrace-run": ("execs", "", 0),
-    "opentelemetry-instrument": ("execs", "", 0),
-    "newrelic-admin": ("execs", "", 1),
-    "pipenv run": ("execs", "", 0),
-    "poetry run": ("execs", "-C --directory -P --project", 0),
-    "rye run": ("execs", "", 0),
-    "pyenv exec": ("execs", "", 0),
-    "micromamba run": ("unsure", "-n -p -r -a -e --name --prefix --attach --cwd --env", 0),
-    "pixi run": ("unsure", "-e --environment --manifest-path", 0),
-    "hatch run": ("unsure", "", 0),
-    "tini": ("passes", "-p -e", 0),
-    "dumb-init": ("passes", "-r", 0),
-    "catatonit": ("passes", "", 0),
-    "init": ("passes", "", 0),
-    "timeout": ("passes", "-k -s --signal --kill-after", 1),
-    "sudo": ("passes", "-u -g -H", 0),
-    "uv run": ("passes", "--with -p --python --extra --group --project --directory --env-file "
-               "--package --index-url --with-requirements --only-group", 0),
-    "pdm run": ("passes", "-p", 0),
-    "aws-vault": ("passes", "", 2),
-    "chamber": ("execs", "", 2),
-    "torchrun": ("passes", "*", 0),
-    "accelerate launch": ("waits", "*", 0),
-    "deepspeed": ("waits", "*", 0),
-    "mpirun": ("unsure", "*", 0),
-    "mpiexec": ("unsure", "*", 0),
-    "horovodrun": ("unsure", "*", 0),
-    "ray job": ("waits", "*", 0),
-    "ray submit": ("waits", "*", 0),
-    "conda run": ("waits", "-n -p --name --prefix --cwd", 0),
-    "mamba run": ("waits", "-n -p --name --prefix --cwd", 0),
-    "xvfb-run": ("waits", "-n -s -e -f -p -w --server-num --server-args --error-file", 0),
-    "time": ("waits", "-f -o", 0),
-    "setsid": ("waits", "", 0),
-    "script": ("waits", "*", 0),
-    "unbuffer": ("waits", "", 0),
-    "watch": ("waits", "-n", 0),
-    "strace": ("waits", "*", 0),
-    "runuser": ("waits", "-u -g -G -l -s", 0),
-    "parallel": ("waits", "*", 0),
-    "nsys profile": ("unsure", "*", 0),
-    "ncu": ("unsure", "*", 0),
-    "py-spy": ("unsure", "*", 0),
-    "doppler run": ("passes", "*", 0),
-    "tox": ("waits", "*", 0),
-    "nox": ("waits", "*", 0),
-    "dvc": ("unsure", "*", 0),
-    "mlflow": ("unsure", "*", 0),
-    "kernprof": ("execs", "*", 0),
-    "coverage run": ("execs", "*", 0),
-    "spark-submit": ("execs", "*", 0),
+INITS = ("dumb-init", "catatonit", "s6-svscan", "my_init", "runsvdir", "systemd")
+
+
+def launchers(kind: str, names: str, options: str = "", count: int = 0) -> dict[str, tuple]:
+    return dict.fromkeys(names.split(", "), (kind, options.split(), count))
+
+
+# Launcher → what becomes of SIGTERM: it reaches the program, which takes the launcher's place or
+# gets it handed on ("passes"), or not, since it only waits ("waits"), or that differs ("unsure");
+# the options that take a value, "*" where the program is looked for behind unknown ones; how many
+# words stand before the program.
+LAUNCHERS: dict[str, tuple[str, list[str], int]] = {
+    **launchers("passes", "command, nohup, prlimit, catchsegv, ddtrace-run"),
+    **launchers("passes", "opentelemetry-instrument, pipenv run, rye run, pyenv exec"),
+    **launchers("passes", "gosu, su-exec, chroot, chrt, newrelic-admin", count=1),
+    **launchers("passes", "aws-vault, chamber", count=2),
+    **launchers("passes", "torchrun, doppler run, kernprof, coverage run, spark-submit", "*"),
+    **launchers("passes", "tini", "-p -e -r"),
+    **launchers("passes", "env", "-u -C --unset --chdir"),
+    **launchers("passes", "exec", "-a"),
+    **launchers("passes", "nice", "-n"),
+    **launchers("passes", "ionice", "-c -n"),
+    **launchers("passes", "taskset", "-c", count=1),
+    **launchers("passes", "numactl", "-C -N -m -i -p"),
+    **launchers("passes", "stdbuf", "-i -o -e"),
+    **launchers("passes", "setpriv", "--reuid --regid --groups --inh-caps --bounding-set"),
+    **launchers("passes", "chpst", "-u -U -e -n"),
+    **launchers("passes", "sudo", "-u -g -H"),
+    **launchers("passes", "timeout", "-k -s --signal --kill-after", count=1),
+    **launchers("passes", "poetry run", "-C --directory -P --project"),
+    **launchers("passes", "pdm run", "-p"),
+    **launchers("passes", "uv run", "--with -p --python --extra --group --project --directory "
+                "--env-file --package --index-url --with-requirements --only-group"),
+    **launchers("waits", "time", "-f -o"),
+    **launchers("waits", "setsid, unbuffer"),
+    **launchers("waits", "watch", "-n"),
+    **launchers("waits", "runuser", "-u -g -G -l -s"),
+    **launchers("waits", "conda run, mamba run", "-n -p --name --prefix --cwd"),
+    **launchers("waits", "xvfb-run", "-n -s -e -f -p -w --server-num --server-args --error-file"),
+    **launchers("waits", "accelerate launch, deepspeed, ray job, ray submit, script", "*"),
+    **launchers("waits", "strace, parallel, tox, nox", "*"),
+    **launchers("unsure", "micromamba run", "-n -p -r -a -e --name --prefix --attach --cwd --env"),
+    **launchers("unsure", "pixi run", "-e --environment --manifest-path"),
+    **launchers("unsure", "hatch run"),
+    **launchers("unsure", "mpirun, mpiexec, horovodrun, nsys profile, ncu, py-spy, dvc", "*"),
+    **launchers("unsure", "mlflow", "*"),
 }  # fmt: skip
 
 
+def launcher_of(words: Sequence[str]) -> str:
+    """Return the launcher that a command begins with, as LAUNCHERS names it; "" for none."""
+    name = posixpath.basename(words[0])
+    if name in (*TINI, *INITS) or words[0] == "/init":
+        return "tini"
+    return next((each for each in (" ".join([name, *words[1:2]]), name) if each in LAUNCHERS), "")
+
+
+# Those that start the program in an environment of the project's.
+OF_PROJECT = ("poetry run", "pipenv run", "uv run", "pdm run", "pixi run", "hatch run", "rye run")
 # python -m NAME → the launcher that it is.
 MODULES = {
     "torch.distributed.run": "torchrun",
@@ -196,7 +179,7 @@ class Start:
         return program_of(self.own_words)
 
     def but(self, **changes) -> Start:
-        """Return the start with something else; the first that waits or is unsure counts."""
+        """Return the start with something else; of what waits and its like the first counts."""
         for name in ("waits", "unsure", "active", "init"):
             if getattr(self, name):
                 changes.pop(name, None)

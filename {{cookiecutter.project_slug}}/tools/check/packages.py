@@ -11,7 +11,7 @@ from check.program import interpreter_of
 from check.repository import Repository
 from check.rules import Found, rule
 from check.runs import PYTHON_NAME, Run
-from check.shell import Chain, Node, Pipe, simple_commands
+from check.shell import Block, Chain, Node, simple_commands
 
 
 @rule("error", "C1", of_image=True)
@@ -201,7 +201,7 @@ def hides(node: Node, pipefail: bool) -> tuple[str, str] | None:
             if last in (["true"], [":"], ["echo"], ["return"]) and installs(node.left):
                 return installs(node.left), f"|| {last[0]}"
         return hides(node.left, pipefail) or hides(node.right, pipefail)
-    if isinstance(node, Pipe) and not pipefail:
-        name = next(filter(None, map(installs, node.parts[:-1])), "")
+    if isinstance(node, Block) and node.kind == "|" and not pipefail:
+        name = next(filter(None, map(installs, node.body[:-1])), "")
         return (name, "the pipe") if name else None
     return None

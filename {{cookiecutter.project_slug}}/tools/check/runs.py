@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from check.bases import Base, base_of
 from check.dockerfile import DockerfileError, Instruction, expand
-from check.shell import Node, ShellError, Simple, parse, simple_commands
+from check.shell import Node, ShellError, Simple, parse, simple_commands, unquoted
 from check.stages import Stage, absolute, is_within
 
 MANAGERS = ("apt-get", "apt", "aptitude", "yum", "dnf", "microdnf", "apk", "zypper", "tdnf")
@@ -111,6 +111,24 @@ class Runs:
     def path(self, text: str, folder: str = "") -> str:
         return absolute(posixpath.join(folder or self.stage.workdir, text))
 
+    def text_at(self, path: str) -> str | None:
+        """Return the text of a file in the image, if it is known."""
+        name = self.stage.files.get(path)
+        return self.texts.get(name) if name else self.written_texts.get(path)
+
+    @cached_property
+    def written_texts(self) -> dict[str, str]:
+        """The texts that heredocs of COPY, and echo and its like in RUN, write to files."""
+        found = dict(self.stage.heredocs)
+        for run in self.runs:
+            for each in run.commands:
+                text = each.heredocs[0] if each.heredocs else echoed(each.words)
+                for operator, target in each.redirects if text is not None else ():
+                    path = self.path(self.value(target), run.folder)
+                    if operator in (">", ">|", "&>", ">>"):
+                        found[path] = (found.get(path, "") if operator == ">>" else "") + text
+        return found
+
     @cached_property
     def packages(self) -> list[str]:
         """The system packages that RUN installs, without their versions."""
@@ -166,6 +184,16 @@ class Runs:
         if PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3"):
             names |= {"pip", "pip3"}
         return any(words[0] in names for _, words in self.commands)
+
+
+def echoed(words: list[str]) -> str | None:
+    """Return what echo or printf prints; None for another command."""
+    if words[:1] not in (["echo"], ["printf"]):
+        return None
+    plain = [unquoted(word) for word in words[1:]]
+    plain = [word for word in plain if word not in ("-e", "-n", "-ne", "-en", "%s\\n")]
+    text = "\n".join(plain) if words[0] == "printf" else " ".join(plain)
+    return text.replace("\\n", "\n") + "\n"
 
 
 def quoted(word: str) -> str:

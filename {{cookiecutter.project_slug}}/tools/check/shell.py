@@ -24,10 +24,6 @@ class Simple(NamedTuple):
     heredocs: list[str]
 
 
-class Pipe(NamedTuple):
-    parts: list[Node]
-
-
 class Chain(NamedTuple):
     """left && right, left || right."""
 
@@ -36,150 +32,87 @@ class Chain(NamedTuple):
     right: Node
 
 
-class Background(NamedTuple):
-    node: Node
-
-
-class Not(NamedTuple):
-    node: Node
-
-
 class If(NamedTuple):
-    branches: list[tuple[list[Node], list[Node]]]  # condition, what follows
-    otherwise: list[Node]
+    """Condition and what follows, for each branch; the last condition may be none: else."""
+
+    branches: list[tuple[list[Node], list[Node]]]
 
 
 class Case(NamedTuple):
+    """The patterns and what follows, for each branch."""
+
     word: str
-    arms: list[tuple[list[str], list[Node]]]  # patterns, what follows
+    branches: list[tuple[list[str], list[Node]]]
 
 
-class Loop(NamedTuple):
-    head: list[Node]
+class Block(NamedTuple):
+    """Commands that something is done with: { ( | & ! loop function."""
+
+    kind: str
     body: list[Node]
+    name: str = ""  # a function's
 
 
-class Function(NamedTuple):
-    name: str
-    body: list[Node]
+Node = Union[Simple, Chain, If, Case, Block]
 
 
-class Group(NamedTuple):
-    body: list[Node]
-    own_process: bool  # (…), not {…}
+def nested(opening: str, closing: str) -> str:
+    """Return a pattern for what stands between brackets, three more of them inside."""
+    pattern = r"(?!)"
+    for _ in range(4):
+        inside = rf"[^{opening}{closing}\\']|\\.|'[^']*'|{pattern}"
+        pattern = rf"\{opening}(?:{inside})*\{closing}"
+    return pattern
 
 
-Node = Union[Simple, Pipe, Chain, Background, Not, If, Case, Loop, Function, Group]
-
-OPERATORS = re.compile(r"&&|\|\||;;&?|;&|\|&|[;&|()\n]")
-REDIRECT = re.compile(r"(\d*|&)(<<<|<<-?|>>|>&|<&|>\||<>|&>>?|[<>])(?!\()")
-DEEPEST = 60
+COMMAND, VALUE = nested("(", ")"), nested("{", "}")
+TOKEN = re.compile(
+    r"(?P<blank>\\\n|[ \t\r]+|#[^\n]*)"
+    r"|(?P<redirect>(?:\d*|&)(?:<<<|<<-?|>>|>&|<&|>\||<>|&>>?|[<>])(?!\())"
+    r"|(?P<op>&&|\|\||;;&?|;&|\|&|[;&|()\n])"
+    rf"|(?P<word>(?:\\.|'[^']*'|\"(?:\\.|\${COMMAND}|\$(?!\()|[^\"\\$])*\"|`[^`]*`|[$<>]{COMMAND}"
+    rf"|\${VALUE}|\$(?![({{])|[^\s;&|()<>\"'\\`$])+)",
+    re.DOTALL,
+)
 
 
 def tokens(text: str) -> Iterator[tuple[str, str]]:
     """Yield ("word" | "op" | "redirect" | "heredoc", text)."""
     position = 0
+    opened = ""  # the operator of a heredoc, when the next word is its name
     waiting: list[tuple[str, bool]] = []  # heredocs whose text begins on the next line
-    opened = False  # the next word is the name of a heredoc
     while position < len(text):
-        character = text[position]
-        if text.startswith("\\\n", position):
-            position += 2
-        elif character in " \t\r":
-            position += 1
-        elif character == "#":
-            position = end_of(text, "\n", position)
-        elif not opened and (found := REDIRECT.match(text, position)):
-            yield "redirect", found[2]
-            position = found.end()
-            opened = found[2].startswith("<<") and found[2] != "<<<"
-            tabs = found[2] == "<<-"
-        elif found := OPERATORS.match(text, position):
-            yield "op", found[0]
-            position = found.end()
-            while found[0] == "\n" and waiting:
-                name, strip = waiting.pop(0)
-                body, position = heredoc(text, position, name, strip)
-                yield "heredoc", body
-        else:
-            end = end_of_word(text, position)
-            word = text[position:end]
-            position = end
-            if opened:
-                waiting.append((re.sub(r"[\"'\\]", "", word), tabs))
-                opened = False
-            yield "word", word
+        found = TOKEN.match(text, position)
+        if not found:
+            raise ShellError("a quote or a bracket has no end")
+        kind, value, position = found.lastgroup, found[0], found.end()
+        if kind == "blank":
+            continue
+        if kind == "redirect":
+            value = value.lstrip("0123456789")
+            opened = value if value in ("<<", "<<-") else ""
+        elif opened:
+            waiting.append((re.sub(r"[\"'\\]", "", value), opened == "<<-"))
+            opened = ""
+        yield kind, value
+        while value == "\n" and waiting:
+            name, tabs = waiting.pop(0)
+            end = re.compile(rf"^{chr(9) + '*' if tabs else ''}{re.escape(name)}\r?$", re.MULTILINE)
+            last = end.search(text, position)
+            if not last:
+                raise ShellError("a heredoc has no end")
+            yield "heredoc", text[position : last.start()]
+            position = last.end() + 1
     if waiting:
         raise ShellError("a heredoc has no end")
 
 
-def end_of(text: str, mark: str, position: int) -> int:
-    found = text.find(mark, position)
-    return len(text) if found < 0 else found
-
-
-def heredoc(text: str, position: int, name: str, strip: bool) -> tuple[str, int]:
-    lines = []
-    while position < len(text):
-        end = end_of(text, "\n", position)
-        line = text[position:end]
-        position = end + 1
-        if (line.lstrip("\t") if strip else line).rstrip("\r") == name:
-            return "\n".join(lines) + "\n", position
-        lines.append(line)
-    raise ShellError("a heredoc has no end")
-
-
-def end_of_word(text: str, position: int) -> int:
-    """Return where a word ends; quotes, $(…), `…`, ${…} and <(…) belong to it."""
-    while position < len(text):
-        character = text[position]
-        if character == "\\":
-            position += 2
-        elif character == "'":
-            position = end_of(text, "'", position + 1) + 1
-        elif character == '"':
-            position = end_of_quote(text, position + 1)
-        elif character == "`":
-            position = end_of(text, "`", position + 1) + 1
-        elif text.startswith("${", position):
-            position = end_of_bracket(text, position + 2, "{", "}")
-        elif text.startswith(("$(", "<(", ">("), position):
-            position = end_of_bracket(text, position + 2, "(", ")")
-        elif character in " \t\r\n;&|()<>":
-            break
-        else:
-            position += 1
-    return min(position, len(text))
-
-
-def end_of_quote(text: str, position: int) -> int:
-    while position < len(text) and text[position] != '"':
-        if text.startswith("$(", position):
-            position = end_of_bracket(text, position + 2, "(", ")")
-        else:
-            position += 2 if text[position] == "\\" else 1
-    return position + 1
-
-
-def end_of_bracket(text: str, position: int, opening: str, closing: str) -> int:
-    depth = 1
-    while position < len(text) and depth:
-        character = text[position]
-        if character == "'" and opening == "(":
-            position = end_of(text, "'", position + 1)
-        elif character == "\\":
-            position += 1
-        depth += (character == opening) - (character == closing)
-        position += 1
-    return position
-
-
 class Parser:
+    """Reads tokens, each method one kind of command."""
+
     def __init__(self, text: str) -> None:
         self.tokens = list(tokens(text))
         self.at = 0
-        self.depth = 0
 
     def peek(self) -> tuple[str, str]:
         return self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
@@ -193,69 +126,53 @@ class Parser:
         while self.peek() in (("op", "\n"), ("op", ";")) or self.peek()[0] == "heredoc":
             self.at += 1
 
-    def expect(self, word: str) -> None:
-        self.skip_lines()
-        if self.take()[1] != word:
-            raise ShellError(f"{word} is missing")
-
-    def nodes(self, *ends: str) -> list[Node]:
-        """Read up to one of the words, which is left standing."""
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise ShellError("it is nested too deep")
+    def upto(self, *ends: str) -> tuple[list[Node], str]:
+        """Read up to one of the words, and return which; without any, up to the end."""
         found: list[Node] = []
         while True:
             self.skip_lines()
             kind, text = self.peek()
-            if kind == "end" or text in ends:
-                self.depth -= 1
-                return found
+            if text in ends or kind == "end":
+                if ends and kind == "end":
+                    raise ShellError(f"{ends[-1]} is missing")
+                self.at += 1
+                return found, text
             node = self.chain()
             if self.peek() == ("op", "&"):
                 self.at += 1
-                node = Background(node)
+                node = Block("&", [node])
             found.append(node)
 
     def chain(self) -> Node:
         node = self.pipe()
-        while self.peek() in (("op", "&&"), ("op", "||")):
+        for _ in range(200):
+            if self.peek() not in (("op", "&&"), ("op", "||")):
+                return node
             operator = self.take()[1]
             self.skip_lines()
             node = Chain(node, operator, self.pipe())
-        return node
+        raise ShellError("it is too long")
 
     def pipe(self) -> Node:
         if self.peek() == ("word", "!"):
             self.at += 1
-            return Not(self.pipe())
+            return Block("!", [self.pipe()])
         parts = [self.command()]
         while self.peek() in (("op", "|"), ("op", "|&")):
             self.at += 1
             self.skip_lines()
             parts.append(self.command())
-        return parts[0] if len(parts) == 1 else Pipe(parts)
+        return parts[0] if len(parts) == 1 else Block("|", parts)
 
     def command(self) -> Node:
         kind, text = self.peek()
-        compound = {
-            "if": self.branches,
-            "case": self.case,
-            "while": self.loop,
-            "until": self.loop,
-            "for": self.loop,
-            "select": self.loop,
-            "function": self.function,
-            "{": self.group,
-            "(": self.group,
-        }
-        if text in compound and kind != "heredoc":
-            node = compound[text]()
-            while self.peek()[0] == "redirect":
-                self.at += 2
-            return node
-        if kind == "op":
-            raise ShellError(f"{text!r} stands where a command should")
-        return self.simple()
+        if text not in COMPOUNDS or kind == "heredoc":
+            return self.simple()
+        self.at += 1
+        node = COMPOUNDS[text](self)
+        while self.peek()[0] == "redirect":
+            self.at += 2
+        return node
 
     def simple(self) -> Node:
         words: list[str] = []
@@ -266,91 +183,70 @@ class Parser:
                 redirects.append((text, self.take()[1]))
                 continue
             words.append(text)
-            if len(words) == 1 and self.tokens[self.at : self.at + 2] == [("op", "("), ("op", ")")]:
-                self.at += 2
-                self.skip_lines()
-                return Function(text, [self.command()])
+            if self.tokens[self.at : self.at + 2] == [("op", "("), ("op", ")")] and not words[1:]:
+                return self.function(text)
             if self.peek() == ("op", "(") and text.endswith("="):  # an array
                 while self.peek()[0] != "end" and self.take() != ("op", ")"):
                     pass
-        heredocs = []
-        wanted = sum(each.startswith("<<") and each != "<<<" for each, _ in redirects)
-        for kind, text in self.tokens[self.at :]:
-            if len(heredocs) == wanted:
-                break
-            if kind == "heredoc":
-                heredocs.append(text)
-        return Simple(words, redirects, heredocs)
+        if not words and not redirects:
+            raise ShellError(f"{self.peek()[1]!r} stands where a command should")
+        wanted = sum(operator in ("<<", "<<-") for operator, _ in redirects)
+        heredocs = [text for kind, text in self.tokens[self.at :] if kind == "heredoc"]
+        return Simple(words, redirects, heredocs[:wanted])
 
-    def branches(self) -> Node:
-        found = []
-        while self.take()[1] in ("if", "elif"):
-            condition = self.nodes("then")
-            self.expect("then")
-            found.append((condition, self.nodes("elif", "else", "fi")))
-        self.at -= 1
-        otherwise = []
-        if self.peek()[1] == "else":
-            self.at += 1
-            otherwise = self.nodes("fi")
-        self.expect("fi")
-        return If(found, otherwise)
-
-    def case(self) -> Node:
-        self.at += 1
-        word = self.take()[1]
-        self.expect("in")
-        arms = []
-        while True:
-            self.skip_lines()
-            if self.peek()[0] == "end":
-                raise ShellError("esac is missing")
-            if self.peek()[1] == "esac":
-                self.at += 1
-                return Case(word, arms)
-            patterns = []
-            while self.peek()[0] != "end":
-                kind, text = self.take()
-                if (kind, text) == ("op", ")"):
-                    break
-                if kind == "word":
-                    patterns.append(text)
-            arms.append((patterns, self.nodes(";;", ";&", ";;&", "esac")))
-            if self.peek()[0] == "op":
-                self.at += 1
-
-    def loop(self) -> Node:
-        self.at += 1
-        head = self.nodes("do")
-        self.expect("do")
-        body = self.nodes("done")
-        self.expect("done")
-        return Loop(head, body)
-
-    def function(self) -> Node:
-        self.at += 1
-        name = self.take()[1]
+    def function(self, name: str = "") -> Node:
+        name = name or self.take()[1]
         while self.peek()[1] in ("(", ")"):
             self.at += 1
         self.skip_lines()
-        return Function(name, [self.command()])
+        return Block("function", [self.command()], name)
 
-    def group(self) -> Node:
-        opening = self.take()[1]
-        closing = {"{": "}", "(": ")"}[opening]
-        body = self.nodes(closing)
-        self.expect(closing)
-        return Group(body, opening == "(")
+    def branches(self) -> Node:
+        found, end = [], "elif"
+        while end != "fi":
+            condition = self.upto("then")[0] if end == "elif" else []
+            body, end = self.upto("elif", "else", "fi")
+            found.append((condition, body))
+        return If(found)
+
+    def case(self) -> Node:
+        word, found, end = self.take()[1], [], ""
+        self.skip_lines()
+        self.at += 1  # in
+        while end != "esac":
+            self.skip_lines()
+            if self.peek()[1] == "esac":
+                self.at += 1
+                break
+            patterns = []
+            while self.peek()[0] != "end" and self.peek() != ("op", ")"):
+                kind, text = self.take()
+                patterns += [text] if kind == "word" else []
+            self.at += 1
+            body, end = self.upto(";;", ";&", ";;&", "esac")
+            found.append((patterns, body))
+        return Case(word, found)
+
+    def loop(self) -> Node:
+        return Block("loop", [*self.upto("do")[0], *self.upto("done")[0]])
+
+
+COMPOUNDS = {
+    "if": Parser.branches,
+    "case": Parser.case,
+    "function": Parser.function,
+    **dict.fromkeys(("while", "until", "for", "select"), Parser.loop),
+    "{": lambda parser: Block("{", parser.upto("}")[0]),
+    "(": lambda parser: Block("(", parser.upto(")")[0]),
+}
 
 
 def parse(text: str) -> list[Node]:
     """Return what a script does; raise ShellError for what is beyond this reader."""
-    parser = Parser(text)
     try:
-        found = parser.nodes()
-    except (RecursionError, IndexError) as error:
+        return Parser(text).upto()[0]
+    except RecursionError as error:
         raise ShellError("it is nested too deep") from error
-    return found
 
 
 def simple_commands(nodes: list[Node]) -> Iterator[Simple]:
@@ -358,23 +254,13 @@ def simple_commands(nodes: list[Node]) -> Iterator[Simple]:
     for node in nodes:
         if isinstance(node, Simple):
             yield node
-        elif isinstance(node, Pipe):
-            yield from simple_commands(node.parts)
         elif isinstance(node, Chain):
             yield from simple_commands([node.left, node.right])
-        elif isinstance(node, (Background, Not)):
-            yield from simple_commands([node.node])
-        elif isinstance(node, If):
-            for condition, body in node.branches:
-                yield from simple_commands([*condition, *body])
-            yield from simple_commands(node.otherwise)
-        elif isinstance(node, Case):
-            for _, body in node.arms:
-                yield from simple_commands(body)
-        elif isinstance(node, Loop):
-            yield from simple_commands([*node.head, *node.body])
-        else:
+        elif isinstance(node, Block):
             yield from simple_commands(node.body)
+        else:
+            for head, body in node.branches:
+                yield from simple_commands([*(head if isinstance(node, If) else ()), *body])
 
 
 def fields_of(text: str) -> list[str]:

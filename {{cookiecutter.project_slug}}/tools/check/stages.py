@@ -29,6 +29,7 @@ class Stage:
     files: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)  # folders of unknown content
     copies: list[tuple[Instruction, str, list[str]]] = field(default_factory=list)
+    heredocs: dict[str, str] = field(default_factory=dict)  # path of what COPY << lays → text
 
     @property
     def root(self) -> Stage:
@@ -125,7 +126,7 @@ def begin_stage(start: Instruction, stages: list[Stage], arguments: dict[str, st
 
 
 # What a stage has of its own once it was made from another.
-COPIED = ("variables", "instructions", "files", "unknown", "copies")
+COPIED = ("variables", "instructions", "files", "unknown", "copies", "heredocs")
 
 
 def find_stage(name: str, stages: list[Stage]) -> Stage | None:
@@ -171,8 +172,10 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
     for source in sources:
         name = posixpath.basename(source)
         opened = re.fullmatch(r"\d*<<-?[\"']?(.+?)[\"']?", source)
-        if opened and instruction.heredocs:
-            stage.files[posixpath.join(target, opened[1]) if into else target] = ""
+        if opened and opened[1] in dict(instruction.heredocs):
+            path = posixpath.join(target, opened[1]) if into else target
+            stage.files[path] = ""
+            stage.heredocs[path] = dict(instruction.heredocs)[opened[1]]
         elif origin is not None:
             other = find_stage(expand(origin, stage.variables, instruction.escape), stages[:-1])
             copy_from(stage, other.files if other else {}, absolute(source), target, into)
