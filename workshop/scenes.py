@@ -10,9 +10,10 @@ A scene is a table in scenes/*.toml, called as it is in the pages:
     exit = 1                            # the exit code of the last command; 0 by default
     languages = ["python"]              # all three by default
     timed = true                        # how far the training comes is another each time
+    ctrl_c = 15                         # seconds until Ctrl-C is pressed in a command
 
-`dockerfile` and `command` may be tables: language → text. {program} is the list of
-ENTRYPOINT, {shell} the same as words, {train} the program's file.
+Each value may be a table: language → what it is there. {program} is the list of ENTRYPOINT,
+{shell} the same as words, {train} the program's file, {run} what shows the mistake.
 """
 
 import tomllib
@@ -38,6 +39,7 @@ class Scene:
     mistake: str = ""
     dockerfile: str | None = None
     timed: bool = False
+    ctrl_c: float | None = None
 
     @property
     def record(self) -> Path:
@@ -71,6 +73,9 @@ def own(table: dict, language: str) -> dict:
     chosen = {
         key: each[language] if isinstance(each, dict) else each for key, each in table.items()
     }
+    mistake = MISTAKES.get(chosen.get("mistake", ""))
+    if mistake and "command" in chosen:
+        chosen["command"] = chosen["command"].replace("{run}", mistake.run)
     for key in ("command", "dockerfile"):
         if key in chosen:
             chosen[key] = fill(chosen[key].strip(), language)

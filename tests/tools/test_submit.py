@@ -11,7 +11,7 @@ import tarfile
 
 import pytest
 from botocore.session import get_session
-from support import load_tools
+from support import load_tools, oldest_python
 
 ROLE = "arn:aws:iam::123456789012:role/penguins"
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'}"
@@ -71,6 +71,30 @@ def test_what_push_has_not_written_c84(tools, read_pushed, tmp_path, content, se
         (tmp_path / "pushed-image.json").write_text(content)
     with pytest.raises(tools.UserError, match=re.escape(sentence)):
         read_pushed(tmp_path)
+
+
+def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
+    repository = bake("python")
+    command = [oldest_python(), "tools", "submit", "--dry-run", "--max-runtime", "900"]
+
+    def run(*words):
+        # No aws CLI is there.
+        env = {"PATH": str(tmp_path)}
+        return subprocess.run(
+            [*command, *words], cwd=repository, env=env, capture_output=True, text=True
+        )
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    request = json.loads(done.stdout)
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 900}
+    assert request["TrainingJobName"].startswith("penguins-python--")
+    assert done.stderr.splitlines()[0].startswith("No image was pushed from here yet. AWS is asked")
+    assert done.stderr.splitlines()[-1].startswith("At most 0.25 instance-hours")
+    # What SageMaker would refuse is refused here too.
+    assert run("--instance-type", "large").returncode == 1
+    # To resume, AWS must be asked.
+    assert "run `make push` first" in run("--resume", "earlier").stderr
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_wrong_scene_is_named(tmp_path, text, problem):
 @pytest.mark.parametrize(
     "text, seen",
     [
-        ("#5 [base 1/2] FROM x\n#5 DONE 0.1s\n\nok\n", "\nok\n"),
+        ("#5 [base 1/2] FROM x\n#5 DONE 0.1s\n\nok\n", "ok\n"),
         ("runs/penguins-20261128-010256/model\n", "runs/penguins-20261201-093000/model\n"),
         (f"sha256:{64 * 'a'}\n", "sha256:…\n"),
         ("ended after 10.2 s, not in 5 s\n", "ended after … s, not in 5 s\n"),

@@ -28,7 +28,7 @@ from cloud.request import (
 )
 from cloud.upload import upload, uploads
 from job import read_request
-from repository import REPOSITORY, SUBMITTED_JOB
+from repository import PUSHED_IMAGE, REPOSITORY, SUBMITTED_JOB
 from terminal import UserError, add_hyperparameter, note, parser_of, say
 
 
@@ -45,7 +45,8 @@ def submit(arguments: Sequence[str]) -> int:
     resumes from another one's by accident; a spot job that is interrupted finds it again. --resume
     takes over the place of an earlier job that has ended, and so goes on where that one was.
 
-    Prints the job's name, or with --dry-run the request, on stdout; all else on stderr.
+    Prints the job's name, or with --dry-run the request, on stdout; all else on stderr. Before an
+    image is pushed, --dry-run needs no AWS.
     """
     return send_job(read_options("submit", submit, arguments), None)
 
@@ -74,6 +75,8 @@ def send_job(options: argparse.Namespace, tuning: dict | None) -> int:
 def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     """Do the work of `send_job`."""
     request = read_request(REPOSITORY / "training-job.json")
+    if options.dry_run and not options.resume and tuning is None and not PUSHED_IMAGE.exists():
+        return rehearse(request, options)
     pushed, parts, tag = read_pushed()
     compare_regions(parts.region, options.region)
     aws = Aws(parts.region, options.profile)
@@ -128,6 +131,27 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     job = {"job": name, "region": aws.region, "tuning": tuning is not None}
     send(aws, operation, whole, job)
     return follow(aws, name, tuning is not None) if options.wait else 0
+
+
+def rehearse(request: dict, options: argparse.Namespace) -> int:
+    """Print the request as far as it is known before an image is pushed; return the exit code."""
+    note(
+        "No image was pushed from here yet. AWS is asked nothing: image, role and bucket are those "
+        "of training-job.json."
+    )
+    apply_options(request, options)
+    stack = image.named_image(request).stack
+    base = str(request.get("TrainingJobName", "training"))
+    request["TrainingJobName"] = unique_name(stack, base, TRAINING)
+    hold_against_model("CreateTrainingJob", request)
+    found = list(problems(request))
+    if found:
+        raise UserError("\n".join(found))
+    for each in doubts(request):
+        note(each)
+    note(cost(request, 1))
+    say(json.dumps(request, indent=2))
+    return 0
 
 
 def hold_against_model(operation: str, request: dict) -> None:
