@@ -37,11 +37,14 @@ DEFINITION = re.compile(r"^(\[[^\]]+\]: )(\S+)()$")
 
 def prose(lines):
     """Yield each line with whether it is prose, not code."""
-    code = False
+    fence = ""
     for line in lines:
-        fence = FENCE.match(line)
-        yield line, not (code or fence)
-        code = code != bool(fence)
+        found = FENCE.match(line)
+        # Within code, the marks of the other kind are code too: Python underlines with ~~~.
+        edge = found is not None and fence in ("", found[1])
+        yield line, not (fence or edge)
+        if edge:
+            fence = "" if fence else found[1]
 
 
 def slug(heading: str) -> str:
