@@ -40,6 +40,7 @@ FILES = {
         tools/__main__.py
         tools/check/__init__.py
         tools/check/advice.py
+        tools/check/arguments.py
         tools/check/bases.py
         tools/check/build.py
         tools/check/clauses.json
@@ -112,6 +113,7 @@ FILES = {
         tools/local/run.py
         tools/local/runners.py
         tools/local/runs.py
+        tools/passwords.py
         tools/repository.py
         tools/ruff.toml
         tools/settings.py

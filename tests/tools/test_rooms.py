@@ -31,7 +31,7 @@ FLOORS = """
     job settings
     image
     repository
-    faults terminal
+    faults passwords terminal
 """
 # What a room may import of others, beside the ground.
 NEIGHBOURS = {
@@ -40,7 +40,7 @@ NEIGHBOURS = {
     "local": set(),
     "check": set(),
 }
-GROUND = {"faults", "job", "settings", "image", "repository", "terminal"}
+GROUND = {"faults", "job", "settings", "image", "repository", "terminal", "passwords"}
 VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
 
 

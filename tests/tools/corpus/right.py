@@ -92,6 +92,7 @@ RIGHT = [
     ("VOLUME elsewhere", before('VOLUME ["/cache"]')),
     ("mkdir below /opt/ml", before("RUN mkdir -p /opt/ml/model /opt/ml/checkpoints")),
     ("allowed", before("# check: allow non-root our policy, see the wiki\nUSER app")),
+    ("arguments without a password", file("local.mk", "# --build-arg A_TOKEN\nexport BUILD_ARGS = --build-arg BASE=registry:5000/python@sha256:0 --build-arg HTTPS_PROXY=http://ada:$PROXY_WORD@proxy:8080\nexport BUILD_ARGS += --secret id=pip.conf,src=$(HOME)/.config/pip/pip.conf\n")),
     ("two allowed", before("# check: allow secret it is a public one\n# check: allow data-path it is no channel\nARG DATA_URL=https://a:b@example.com/")),
     ("a file beside job/", file("training/features.py", "X = 1\n")),
     ("an edited tool, with the reason", Edit("python", "tools/faults.py", '"""What docker', '# check: allow edited-file until version 2 brings it\n"""What docker')),

@@ -100,6 +100,9 @@ WRONG = [
     ("an export", before(f"RUN export X={KEY} && true"), "secret", "looks like a secret"),
     ("a key in a source", file("training/features.py", f'KEY = "{KEY}"\n'), "secret", "looks like a secret"),
     ("credentials", before("COPY .aws /root/.aws"), "secret", "brings .aws into the image"),
+    ("a password for the build", file("build.sh", "docker build --build-arg PIP_INDEX_URL=https://aws:$TOKEN@example.com/simple/ .\n"), "password-argument", "PIP_INDEX_URL gives a password"),
+    ("a token for the build", file("local.mk", "export BUILD_ARGS = --build-arg NEXUS_TOKEN\n"), "password-argument", "write --secret"),
+    ("a secret of the CI", file(".github/workflows/build.yml", "env:\n  BUILD_ARGS: --build-arg=INDEX=https://${{ secrets.TOKEN }}@example.com/\n"), "password-argument", "--build-arg INDEX"),
     ("the driver", before("RUN apt-get update && \\\n    apt-get install -y nvidia-driver-550"), "nvidia-driver", "nvidia-driver-550"),
     ("libcuda1", before("RUN <<EOF\napt-get install -y libcuda1\nEOF"), "nvidia-driver", "the driver is the host's"),
     # Files.
