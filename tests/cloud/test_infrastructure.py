@@ -9,7 +9,7 @@ import botocore
 import botocore.session
 import cfnlint.decode
 import pytest
-from readme import manual_of
+from readme import blocks, manual_of, section
 from support import TEMPLATE, load_tools
 
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
@@ -67,6 +67,7 @@ def existing(region):
         "VpcId": "vpc-ours",
         "ModelPackageGroupArn": f"{arn}:sagemaker:{region}:123456789012:model-package-group/ours",
         "MlflowArn": f"{arn}:sagemaker:{region}:123456789012:mlflow-app/ours",
+        "BuildSecretArn": f"{arn}:secretsmanager:{region}:123456789012:secret:ours-a1b2c3",
         "PermissionsBoundaryArn": f"{arn}:iam::1:policy/boundary",
     }
 
@@ -157,6 +158,22 @@ def test_what_exists_is_taken_and_nothing_made_in_its_place(bake, cloud):
     # Nor the next time, when it is given no more.
     assert deploy(cloud, bake("r")) == outputs
     assert len(cloud.asked("ExecuteChangeSet")) == 1
+
+
+def test_codebuild_gets_a_secret_as_the_manual_says(bake, cloud):
+    repository = bake("python")
+    private = section(manual_of(repository), "## Private package indexes")
+    (script,) = [each for each in blocks(private) if "put-secret-value" in each]
+    client = cloud.client("secretsmanager")
+    arn = client.create_secret(Name="index", SecretString="old")["ARN"]
+    *lines, _ = re.sub(r"\bARN\b", arn, script).splitlines()
+    for line in lines:
+        done = cloud.run(repository, "bash", "-ec", line, INDEX="[global]", AWS_REGION="us-east-1")
+        assert done.returncode == 0, done.stdout
+    assert client.get_secret_value(SecretId=arn)["SecretString"] == "[global]"
+    (project,) = cloud.backend("codebuild").codebuild_projects.values()
+    (variable,) = project.project_metadata["environment"]["environmentVariables"]
+    assert variable == {"Name": "BUILD_SECRET", "Type": "SECRETS_MANAGER", "Value": arn}
 
 
 def test_a_failed_deployment_names_the_reason_and_the_next_one_mends_it(bake, cloud):
@@ -401,6 +418,15 @@ def test_models_are_registered_and_runs_logged_where_the_parameters_say(iam, reg
         role = iam.policies["ExecutionRole"]
         assert allowed(role, action, f"{place}:mlflow-app/ours") == given
         assert not allowed(role, action, f"{place}:mlflow-app/theirs")
+
+
+def test_codebuild_reads_the_one_secret_that_the_parameter_names(iam, region):
+    place = f"arn:{REGIONS[region]}:secretsmanager:{region}:123456789012:secret"
+    given = "BuildSecretArn" in iam.given
+    for who, statements in iam.policies.items():
+        may = allowed(statements, "secretsmanager:GetSecretValue", f"{place}:ours-a1b2c3")
+        assert may == (given and who == "BuildRole"), who
+        assert not allowed(statements, "secretsmanager:GetSecretValue", f"{place}:theirs-a1b2c3")
 
 
 def test_policies_are_no_longer_than_iam_lets_them(stack, region):

@@ -775,6 +775,28 @@ def test_codebuild_builds_and_pushes(project, cloud, registry, docker, stack, tm
     assert not (tmp_path / "codebuild/.git").exists()
 
 
+def test_codebuild_has_the_secret_that_the_stack_names(
+    project, cloud, registry, docker, stack, tmp_path
+):
+    cloud.client("ecr").create_repository(repositoryName="pushed")
+    cloud.environment["BUILD_ARGS"] = "--secret id=pip.conf,env=BUILD_SECRET"
+    build = CodeBuild(cloud, tmp_path / "codebuild")
+    for given in ("id=pip.conf,src=pip.conf", "id=pip.conf,env=PIP_CONF"):
+        environment = {"BUILD_ARGS": f"--secret {given}"}
+        with start_in_codebuild(cloud, project, **environment) as process:
+            output = process.stdout.read()
+        assert process.returncode != 0
+        assert f"Not pushed: CodeBuild does not have the secret {given}: write env=BUILD" in output
+        assert not cloud.asked("StartBuild")
+    # As the build project has it, by repository.yaml.
+    cloud.environment["BUILD_SECRET"] = "[global]"
+    with start_in_codebuild(cloud, project) as process:
+        output = process.stdout.read()
+    build.thread.join()
+    assert process.returncode == 0, output
+    assert build.variables["BUILD_ARGS"] == cloud.environment["BUILD_ARGS"]
+
+
 def test_codebuild_fails(project, cloud, registry, docker, stack, tmp_path):
     cloud.client("ecr").create_repository(repositoryName="pushed")
     (project / "Dockerfile").write_text("FROM scratch\nCOPY missing /\n")

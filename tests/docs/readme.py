@@ -39,9 +39,9 @@ def section(readme, heading):
     return re.split(rf"\n#{{1,{len(marks)}}} ", text)[0]
 
 
-def blocks(text):
-    """Return the fenced blocks of shell commands."""
-    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def blocks(text, kind="sh"):
+    """Return the fenced blocks of commands; those of bash are scripts, to be run as a whole."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def commands(readme):

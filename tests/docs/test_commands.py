@@ -6,7 +6,7 @@ containers/test_recipes.py runs those that need nothing but an engine, as they a
 import re
 import subprocess
 
-from readme import VARIABLES, commands, manual_of, readme_of, variables
+from readme import VARIABLES, blocks, commands, manual_of, readme_of, section, variables
 from support import TEMPLATE, oldest_python, tracked_files
 
 # Every command of the generated README and of the template's → the test that runs it. SLUG stands
@@ -24,6 +24,16 @@ COMMANDS = {
     "make build": "test_a_company_gives_its_own_base",
     'CA_CERTIFICATE="$(cat company.pem)" make build BUILD_ARGS="--build-arg CA_CERTIFICATE"': (
         "test_a_company_gives_its_own_certificate"
+    ),
+    'make build BUILD_ARGS="--secret id=pip.conf,src=$HOME/.config/pip/pip.conf"': (
+        "test_a_file_is_a_secret_of_each_verb_that_builds"
+    ),
+    'make deploy ARGS="BuildSecretArn=ARN"': "test_codebuild_gets_a_secret_as_the_manual_says",
+    'aws secretsmanager put-secret-value --secret-id ARN --secret-string "$INDEX"': (
+        "test_codebuild_gets_a_secret_as_the_manual_says"
+    ),
+    'make push BUILDER=codebuild BUILD_ARGS="--secret id=pip.conf,env=BUILD_SECRET"': (
+        "test_codebuild_has_the_secret_that_the_stack_names"
     ),
     "make push ARGS=--dry-run": "test_a_dry_run_prints_what_a_push_runs",
     "make push": "test_a_commit_is_pushed_once",
@@ -84,6 +94,13 @@ def test_every_command_of_the_documents_is_run_by_a_test(repository):
     found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
     assert found - set(COMMANDS) == set(), "commands that no test is known to run"
     assert set(variables(texts[0] + texts[1])) == set(VARIABLES)
+
+
+def test_every_script_of_the_manual_is_run_by_a_test(repository):
+    test = (TEMPLATE / "tests/containers/test_private_index.py").read_text(encoding="utf-8")
+    private = section(manual_of(repository), "## Private package indexes")
+    assert blocks(private, "bash") == blocks(manual_of(repository), "bash")
+    assert 'in_manual(repository, "bash")' in test
 
 
 def test_the_tests_that_run_the_commands_exist():

@@ -69,6 +69,46 @@ def test_an_open_quote_is_one_sentence(run):
     assert done.stderr.startswith("BUILD_ARGS has a quote that is not closed")
 
 
+SECRET_ARGUMENTS = {
+    "PIP_INDEX_URL": "--build-arg PIP_INDEX_URL=https://aws:abc@example.com/simple/",
+    "CRAN_SNAPSHOT": "--no-cache --build-arg=CRAN_SNAPSHOT=https://abc@example.com/",
+    "MAVEN_OPTS": "--build-arg 'MAVEN_OPTS=-Dhttps.proxyUser=a -Dhttps.proxyPassword=abc'",
+    "NEXUS_PASSWORD": "--build-arg NEXUS_PASSWORD",
+    "INDEX": "--build-arg INDEX",  # its value is the environment's
+}
+
+
+@pytest.mark.parametrize("verb", ["build", "test"])
+@pytest.mark.parametrize("name", SECRET_ARGUMENTS)
+def test_an_argument_with_a_password_is_refused(run, verb, name):
+    done = run(verb, BUILD_ARGS=SECRET_ARGUMENTS[name], INDEX="https://aws:abc@example.com/")
+    assert (done.returncode, run.calls, done.stderr.count("\n")) == (1, [], 1), done.stderr
+    assert done.stderr.startswith(f"The build argument {name} holds a password")
+    assert "abc" not in done.stdout + done.stderr
+
+
+def test_secrets_and_a_proxys_password_go_through(run):
+    given = "--secret id=pip.conf,env=A_TOKEN --build-arg HTTPS_PROXY=http://a:b@proxy:8080"
+    given += " --build-arg BASE=registry:5000/python@sha256:0"
+    assert run("build", BUILD_ARGS=given).returncode == 0
+    assert f" {given} " in run.calls[-1]
+
+
+def test_local_mk_is_a_place_for_the_secrets_of_all_verbs(run):
+    assert run.repository.joinpath("Makefile").read_text().endswith("\n-include local.mk\n")
+    given = "--secret id=pip.conf,src=/etc/pip.conf"
+    (run.repository / "local.mk").write_text(f"export BUILD_ARGS = {given}\n")
+    environment = {"PATH": "/usr/bin:/bin", "CONTAINER_ENGINE": "true"}
+    done = subprocess.run(
+        ["make", "build", "ARGS=--print"],
+        cwd=run.repository,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert f" {given} " in done.stdout, done.stderr
+
+
 def test_a_lock_that_fails_leaves_the_old_one(run):
     lock = run.repository / "requirements.txt"
     before = lock.read_text()

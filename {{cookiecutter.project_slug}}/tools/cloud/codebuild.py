@@ -16,15 +16,19 @@ import image
 from cloud.account import find_stack, outputs_of
 from cloud.aws import Aws, AwsError, doing
 from cloud.logs import Stream
+from local.engine import build_arguments, refuse_passwords
 from repository import REPOSITORY
 from terminal import UserError, note
 
+# The variable of the build project that holds the secret of a build (repository.yaml).
+SECRET = "BUILD_SECRET"
 # Between two looks at a build, in seconds.
 PAUSE = 5
 
 
 def build(aws: Aws, stack: str, repository: str, tag: str) -> None:
     """Build the image in the build project of the stack, and push it from there."""
+    check_arguments(build_arguments())
     project, bucket = build_place(aws, stack)
     key = f"{stack}/builds/{tag}.zip"
     with tempfile.TemporaryDirectory() as folder:
@@ -59,6 +63,18 @@ def build(aws: Aws, stack: str, repository: str, tag: str) -> None:
             f"The build {build_id} ended as {status}: its last lines say why; mend that, then run "
             "this again."
         )
+
+
+def check_arguments(words: list[str]) -> None:
+    """Raise UserError for a password, and for a secret that only this machine has."""
+    refuse_passwords(words)
+    for flag, word in zip(words, [*words[1:], ""]):
+        given = word if flag == "--secret" else flag.partition("--secret=")[2]
+        if given and f"env={SECRET}" not in given.split(","):
+            raise UserError(
+                f"CodeBuild does not have the secret {given}: write env={SECRET} in it, which is "
+                "what `make deploy ARGS=BuildSecretArn=ARN` names in Secrets Manager."
+            )
 
 
 def build_place(aws: Aws, stack: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import image
 from faults import explain
+from passwords import find_password
 from repository import REPOSITORY
 from terminal import UserError
 
@@ -98,6 +99,16 @@ def build_arguments() -> list[str]:
         raise UserError(f"BUILD_ARGS has a quote that is not closed ({error}).") from error
 
 
+def refuse_passwords(arguments: Sequence[str]) -> None:
+    """Raise UserError for an argument with a password, which would stay in the image's history."""
+    name = find_password(arguments, os.environ)
+    if name:
+        raise UserError(
+            f"The build argument {name} holds a password, which all who have the image could read: "
+            "give it as a secret (--secret; the manual, private package indexes)."
+        )
+
+
 def build_command(engine: str, name: str, platform: str, arguments: Sequence[str]) -> list[str]:
     """Return the command that builds the training image, of the kind that SageMaker takes.
 
@@ -125,6 +136,7 @@ def stage_command(
 
 def build_start(engine: str, platform: str, arguments: Sequence[str]) -> list[str]:
     """Return the words with which each build begins."""
+    refuse_passwords(arguments)
     command = [engine, "build", "--platform", platform, "--build-arg", f"PLATFORM={platform}"]
     network = ["--network", STUDIO_NETWORK] if in_studio() else []
     return [*command, *network, *arguments]
