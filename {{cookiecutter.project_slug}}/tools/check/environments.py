@@ -13,11 +13,18 @@ from check.dockerfile import Instruction
 from check.runs import Run, Runs
 from check.stages import is_within
 
+CONDAS = ("conda", "mamba", "micromamba")
+PROJECT_TOOLS = ("poetry", "pdm", "pipenv", "uv", "pixi", "rye", "hatch")
 # What pip installs for the build's sake; nothing of the program's own.
 TOOLS = re.compile(
     r"(pip|pip-tools|setuptools|wheel|virtualenv|poetry|pipenv|pdm|uv|hatch|conda-lock|pipx|awscli"
     r"|build|supervisor|cython|flit|conda|mamba)([-=<>~!\[].*)?|.*poetry.*(?<!\.txt)"
 )
+PIP_INSTALL = re.compile(r"(^| )(-m )?(\S*/)?pip[\d.]*( | .* )install\b|^uv pip (install|sync)")
+# The repository itself, a wheel or a folder.
+PROJECT = re.compile(r"(\.(\[.*\])?|.*\.whl|\./?\S*|/\S+)(?<!\.txt)(?<!\.in)")
+# Files that list packages.
+REQUIREMENTS = r"requirements[\w.-]*\.(txt|in)$|environment\.ya?ml$"
 
 
 class Install(NamedTuple):
@@ -33,6 +40,18 @@ class Environments(Runs):
     """What is installed for Python: the environments, and which of them PATH finds."""
 
     @cached_property
+    def folders(self) -> list[str]:
+        """The folders of PATH, in their order."""
+        inherited = ":".join(filter(None, [self.base.path, SYSTEM_PATH]))
+        path = self.stage.variables.get("PATH", inherited)
+        path = re.sub(r"\$\{?PATH\}?", inherited, path)
+        return [each.rstrip("/") for each in path.split(":") if each]
+
+    def on_path(self, place: str) -> bool:
+        """Whether PATH finds what lies in an environment."""
+        return any(in_environment(folder, place) for folder in self.folders)
+
+    @cached_property
     def conda_prefixes(self) -> set[str]:
         """Where a conda lies; "" where the place is unknown."""
         found = {"/opt/conda"} if self.base.path == CONDA else set()
@@ -43,206 +62,122 @@ class Environments(Runs):
                 prefix = re.search(r" -\w*p[= ]?(\S+)", line)
                 if prefix or re.search(r"conda|forge", line, re.IGNORECASE):
                     found.add(self.path(prefix[1]) if prefix else "")
-        if re.search(
-            r"\b(micro)?mamba (install|create|env)|\bconda (install|create|env)", self.text
-        ):
-            found.add("/opt/conda" if not found else next(iter(found)))
+        if not found and re.search(r"\b((micro)?mamba|conda) (install|create|env)", self.text):
+            found.add("/opt/conda")
         return found
 
     @cached_property
-    def places(self) -> dict[str, Instruction]:
-        """The environments that RUN makes: a path, or the name of a conda environment."""
-        found = {}
-        for run, words in self.commands:
-            for place in self.environments_made(run, words):
-                found.setdefault(place, run.instruction)
-        return found
+    def places(self) -> dict[str, None]:
+        """The environments that RUN makes, in order: a path, or the name of one of conda's."""
+        made = (self.environment_made(run, words) for run, words in self.commands)
+        return dict.fromkeys(place for place in made if place is not None)
 
-    def environments_made(self, run: Run, words: list[str]) -> Iterator[str]:
-        name = posixpath.basename(words[0])
-        line = " ".join(words)
-        made = re.search(r"-m (venv|virtualenv)\b(.*)", line)
-        if made or name == "virtualenv" or words[:2] == ["uv", "venv"]:
-            rest = made[2] if made else " ".join(words[2 if name == "uv" else 1 :])
-            rest = re.sub(r"(-p|--python|--prompt|--seed) \S+", "", rest)
-            plain = [each for each in rest.split() if not each.startswith("-")]
-            yield self.path(plain[-1] if plain else ".venv", run.folder)
-        elif name in ("conda", "mamba", "micromamba") and "create" in words:
-            yield self.conda_target(words) or self.name_in_file(words, run)
-        elif name == "conda-lock" and "install" in words:
-            yield self.conda_target(words)
-
-    def conda_target(self, words: list[str]) -> str:
-        """The environment that a command of conda names: -n NAME or -p PREFIX."""
-        for option, value in zip(words, [*words[1:], ""]):
-            if option in ("-n", "--name", "-p", "--prefix"):
-                return value
-            if option.startswith(("--name=", "--prefix=")):
-                return option.partition("=")[2]
-        return ""
+    def environment_made(self, run: Run, words: list[str]) -> str | None:
+        name, line = posixpath.basename(words[0]), " ".join(words)
+        made = re.search(r"(?:-m (?:venv|virtualenv)|^(?:\S*/)?virtualenv|^uv venv)\b(.*)", line)
+        if made:
+            rest = re.sub(r"(-p|--python|--prompt|--seed) \S+", "", made[1]).split()
+            plain = [each for each in rest if not each.startswith("-")]
+            return self.path(plain[-1] if plain else ".venv", run.folder)
+        if name in CONDAS and "create" in words:
+            return conda_target(words) or self.name_in_file(words, run)
+        return conda_target(words) if name == "conda-lock" and "install" in words else None
 
     def name_in_file(self, words: list[str], run: Run) -> str:
+        """Return the name of an environment by the environment.yml of a command; "?" for none."""
         for word in words:
-            if re.search(r"\.ya?ml$", word.partition("=")[2] or word):
-                file = self.stage.files.get(
-                    self.path(word.partition("=")[2] or word, run.folder), ""
-                )
-                text = self.texts.get(file, "")
+            file = word.partition("=")[2] or word
+            if re.search(r"\.ya?ml$", file):
+                text = self.texts.get(self.file_at(file, run), "")
                 named = re.search(r"^name:\s*[\"']?([\w.-]+)", text, re.MULTILINE)
                 return named[1] if named else "?"
         return "?"
-
-    def active_places(self) -> list[str]:
-        """The environments that PATH finds."""
-        return [
-            place
-            for place in self.places
-            if any(in_environment(folder, place) for folder in self.folders)
-        ]
-
-    @cached_property
-    def folders(self) -> list[str]:
-        """The folders of PATH, in their order."""
-        inherited = ":".join(filter(None, [self.base.path, SYSTEM_PATH]))
-        path = self.stage.variables.get("PATH", inherited)
-        path = re.sub(r"\$\{?PATH\}?", inherited, path)
-        return [each.rstrip("/") for each in path.split(":") if each]
 
     @cached_property
     def installs(self) -> list[Install]:
         """What pip and its like install."""
         found = []
-        for run in self.runs:
-            active = ""
-            if run.shell[:1] and posixpath.basename(run.shell[0]) in (
-                "conda",
-                "mamba",
-                "micromamba",
-            ):
-                active = self.conda_target(run.shell)
-            for each, words in self.commands:
-                if each is not run:
-                    continue
-                active = activated(words) or active
-                found += self.installed(run, words, active)
+        active, before = "", None
+        for run, words in self.commands:
+            if run is not before:  # what is activated ends with its RUN
+                by_shell = run.shell and posixpath.basename(run.shell[0]) in CONDAS
+                active, before = (conda_target(run.shell) if by_shell else ""), run
+            active = activated(words) or active
+            found += self.installed(run, words, active)
         return found
 
     def installed(self, run: Run, words: list[str], active: str) -> Iterator[Install]:
-        name = posixpath.basename(words[0])
-        if (
-            name in ("conda", "mamba", "micromamba", "poetry", "pipenv", "uv", "pdm")
-            and "run" in words[:2]
-        ):
-            inner = words[words.index("run") + 1 :]
-            if name in ("conda", "mamba", "micromamba"):
-                active = self.conda_target(inner) or active
-                if active in inner:
-                    inner = inner[inner.index(active) + 1 :]
+        name, line = posixpath.basename(words[0]), " ".join(words)
+        if name in (*CONDAS, *PROJECT_TOOLS) and words[1:2] == ["run"]:
+            inner = [each for each in words[2:] if not each.startswith("--no-capture")]
+            if name in CONDAS:
+                active = conda_target(inner) or active
+                inner = inner[inner.index(active) + 1 :] if active in inner else inner
             elif name != "uv":
                 active = f"{name} environment"
-            inner = [each for each in inner if not each.startswith("--no-capture")]
-            if inner:
-                yield from self.installed(run, inner, active)
-            return
-        line = " ".join(words)
-        if re.search(r"(^| )(-m )?(\S*/)?pip[\d.]*( | .* )install\b|^uv pip (install|sync)", line):
-            arguments = words[
-                next(i for i, w in enumerate(words) if w in ("install", "sync")) + 1 :
-            ]
-            own = [w for w in arguments if not w.startswith("-") and not TOOLS.fullmatch(w)]
-            if "--python" in arguments:
-                active = arguments[arguments.index("--python") + 1]
-            folder = posixpath.dirname(posixpath.dirname(words[0])) if "/bin/" in words[0] else ""
-            folder = "" if folder in ("/usr", "/usr/local", "/opt/conda", "") else folder
-            project = any(
-                re.fullmatch(r"\.(\[.*\])?|.*\.whl|\./?\S*|/\S+", w)
-                and not w.endswith((".txt", ".in"))
-                for w in own
-            )
-            yield Install(folder or active, bool(own), project, run.instruction)
-        elif name in ("conda", "mamba", "micromamba") and {"install", "create", "update"} & {
-            *words
-        }:
-            target = self.conda_target(words)
-            if not target and {"create", "update"} & {*words} and "env" in words:
+            yield from self.installed(run, inner, active) if inner else ()
+        elif PIP_INSTALL.search(line):
+            yield pip_install(run, words, active)
+        elif name in CONDAS and {"install", "create", "update"} & {*words}:
+            target = conda_target(words)
+            if not target and "env" in words:
                 target = self.name_in_file(words, run)
-            plain = [w for w in words[1:] if not w.startswith("-")]
-            own = [
-                w
-                for w in plain
-                if w not in ("install", "create", "update", "env", "conda", target)
-                and not re.match(r"(python|pip)\b", w)
-            ]
-            target = active if not target else "" if target == "base" else target
-            yield Install(target, bool(own), False, run.instruction)
-        elif name in ("poetry", "pdm", "pipenv", "uv", "pixi", "rye", "hatch") and {
-            "install",
-            "sync",
-        } & {*words[1:2]}:
-            place = self.project_place(name, run, line) or active
+            verbs = {"install", "create", "update", "env", "conda", target}
+            plain = [each for each in words[1:] if not each.startswith("-") and each not in verbs]
+            own = any(not re.match(r"(python|pip)\b", each) for each in plain)
+            place = {"": active, "base": ""}.get(target, target)
+            yield Install(place, own, False, run.instruction)
+        elif name in PROJECT_TOOLS and words[1:2] in (["install"], ["sync"]):
             bare = re.search(r"--(no-root|no-install-project|no-self|only-deps|no-project)", line)
-            package = re.search(
-                r"^\[(build-system|tool\.poetry\.scripts|project\.scripts)\]",
-                self.texts.get("pyproject.toml", ""),
-                re.MULTILINE,
-            )
+            table = r"^\[(build-system|tool\.poetry\.scripts|project\.scripts)\]"
+            package = re.search(table, self.texts.get("pyproject.toml", ""), re.MULTILINE)
+            place = self.project_place(name, run, line) or active
             yield Install(place, True, bool(package and not bare), run.instruction)
 
     def project_place(self, tool: str, run: Run, line: str) -> str:
-        """Where a tool of projects installs to: "" for what PATH finds."""
-        set_to = self.stage.variables.get
-        active = {*self.active_places()}
+        """Return where a tool of projects installs to: "" for what PATH finds."""
+        set_to = self.stage.variables
+        active = any(map(self.on_path, self.places))
+        inside = self.path(".venv", run.folder)
         if tool == "poetry":
-            off = re.search(r"virtualenvs\.create\s+false", self.text)
-            off = off or set_to("POETRY_VIRTUALENVS_CREATE", "").lower() in ("false", "0")
-            inside = re.search(r"virtualenvs\.in-project\s+true", self.text)
-            inside = inside or set_to("POETRY_VIRTUALENVS_IN_PROJECT", "").lower() in ("true", "1")
-            if off or active or "VIRTUAL_ENV" in self.stage.variables:
+            if active or "VIRTUAL_ENV" in set_to or self.poetry_is("create", "false", "0"):
                 return ""
-            return self.path(".venv", run.folder) if inside else "poetry environment"
+            return inside if self.poetry_is("in-project", "true", "1") else "poetry environment"
         if tool == "pipenv":
-            if "--system" in line or set_to("PIPENV_SYSTEM") == "1" or active:
+            if active or "--system" in line or set_to.get("PIPENV_SYSTEM") == "1":
                 return ""
-            inside = set_to("PIPENV_VENV_IN_PROJECT")
-            return self.path(".venv", run.folder) if inside else "pipenv environment"
+            return inside if "PIPENV_VENV_IN_PROJECT" in set_to else "pipenv environment"
         if tool == "uv":
-            place = set_to("UV_PROJECT_ENVIRONMENT", "")
-            if place in ("/usr/local", "/usr", "/opt/conda") or "--active" in line:
-                return ""
-            return self.path(place or ".venv", run.folder)
+            place = set_to.get("UV_PROJECT_ENVIRONMENT", ".venv")
+            system = place in ("/usr/local", "/usr", "/opt/conda") or "--active" in line
+            return "" if system else self.path(place, run.folder)
         if tool == "pixi":
             return self.path(".pixi/envs/default", run.folder)
         if tool == "pdm" and re.search(r"use_venv\s+(false|0)|-g\b|--global", self.text + line):
             return ""
-        return self.path(".venv", run.folder) if tool in ("pdm", "rye") else "hatch environment"
+        return "hatch environment" if tool == "hatch" else inside
+
+    def poetry_is(self, setting: str, *values: str) -> bool:
+        """Whether a setting of poetry's, virtualenvs.NAME, is one of the values."""
+        by_command = rf"virtualenvs\.{setting}\s+({'|'.join(values)})"
+        variable = f"POETRY_VIRTUALENVS_{setting.upper().replace('-', '_')}"
+        by_variable = self.stage.variables.get(variable, "").lower() in values
+        return by_variable or bool(re.search(by_command, self.text))
 
     @property
     def installs_project(self) -> bool:
         """Whether the repository's own package, and its scripts, is installed where PATH looks."""
         places = [each.place for each in self.installs if each.project]
-        return any(
-            not place or any(in_environment(folder, place) for folder in self.folders)
-            for place in places
-        )
+        return any(not place or self.on_path(place) for place in places)
 
     @cached_property
     def scripts(self) -> set[str]:
         """The commands that the repository's own package declares."""
+        tables = r"^\[(?:project\.(?:gui-)?scripts|tool\.poetry\.scripts)\]\n((?:(?!\[).*\n?)*)"
         names = set()
-        texts = self.texts
-        for table in ("project.scripts", "tool.poetry.scripts", "project.gui-scripts"):
-            body = re.search(
-                rf"^\[{re.escape(table)}\]\n((?:(?!\[).*\n?)*)",
-                texts.get("pyproject.toml", ""),
-                re.MULTILINE,
-            )
-            names |= (
-                {*re.findall(r"^[\"']?([\w.-]+)[\"']?\s*=", body[1], re.MULTILINE)}
-                if body
-                else set()
-            )
-        for name in ("setup.py", "setup.cfg"):
-            body = texts.get(name, "")
+        for body in re.findall(tables, self.texts.get("pyproject.toml", ""), re.MULTILINE):
+            names |= {*re.findall(r"^[\"']?([\w.-]+)[\"']?\s*=", body, re.MULTILINE)}
+        for body in (self.texts.get(name, "") for name in ("setup.py", "setup.cfg")):
             if "console_scripts" in body:
                 names |= {*re.findall(r"([\w.-]+)\s*=\s*[\w.]+:\w+", body)}
         return names
@@ -252,20 +187,43 @@ class Environments(Runs):
         """Whether all that pip installs stands in a file that can be read."""
         return all("requirements.txt" in each.instruction.rest for each in self.installs)
 
+    def is_listed(self, name: str, files: str = REQUIREMENTS) -> bool:
+        """Whether a RUN or a list of packages names one, however its hyphens are written."""
+        listed = [self.texts[each] for each in self.texts if re.search(files, each)]
+        text = "\n".join([self.text, *listed]).lower().replace("_", "-")
+        return bool(re.search(rf"\b{re.escape(name.lower().replace('_', '-'))}\b", text))
+
+
+def pip_install(run: Run, words: list[str], active: str) -> Install:
+    """Return what `pip install` and `uv pip install` install, and where to."""
+    verb = next(number for number, each in enumerate(words) if each in ("install", "sync"))
+    arguments = words[verb + 1 :]
+    own = [w for w in arguments if not w.startswith("-") and not TOOLS.fullmatch(w)]
+    if "--python" in arguments[:-1]:
+        active = arguments[arguments.index("--python") + 1]
+    folder = posixpath.dirname(posixpath.dirname(words[0])) if "/bin/" in words[0] else ""
+    folder = "" if folder in ("/usr", "/usr/local", "/opt/conda") else folder
+    project = any(PROJECT.fullmatch(each) for each in own)
+    return Install(folder or active, bool(own), project, run.instruction)
+
+
+def conda_target(words: list[str]) -> str:
+    """Return the environment that a command of conda names: -n NAME or -p PREFIX."""
+    for option, value in zip(words, [*words[1:], ""]):
+        if option in ("-n", "--name", "-p", "--prefix"):
+            return value
+        if option.startswith(("--name=", "--prefix=")):
+            return option.partition("=")[2]
+    return ""
+
 
 def activated(words: list[str]) -> str:
     """Return the environment that a command activates for those behind it."""
     name = posixpath.basename(words[0])
-    if name in (".", "source") and len(words) > 1:
-        if posixpath.basename(words[1]) == "activate":
-            return (
-                words[2]
-                if len(words) > 2
-                else posixpath.dirname(posixpath.dirname(words[1])) or "?"
-            )
-        return ""
-    if name in ("conda", "mamba", "micromamba") and words[1:2] == ["activate"]:
-        return words[2] if len(words) > 2 else "base"
+    if name in (".", "source") and words[1:] and posixpath.basename(words[1]) == "activate":
+        return words[2] if words[2:] else posixpath.dirname(posixpath.dirname(words[1])) or "?"
+    if name in CONDAS and words[1:2] == ["activate"]:
+        return words[2] if words[2:] else "base"
     return ""
 
 

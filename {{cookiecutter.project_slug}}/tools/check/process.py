@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 from check.contents import Contents
+from check.environments import conda_target
 from check.launchers import (
     INTERPRETER,
     KNOWN_SCRIPTS,
@@ -74,7 +75,7 @@ class Follower:
         if key in OF_PROJECT:
             return replace(start, active=f"{key.split()[0]} environment")
         if key in ("conda run", "mamba run", "micromamba run"):
-            return replace(start, active=self.contents.conda_target(words) or "base")
+            return replace(start, active=conda_target(words) or "base")
         return start
 
     def su(self, words: list[str], start: Start, depth: int) -> list[Start]:

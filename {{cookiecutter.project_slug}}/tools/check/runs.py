@@ -1,4 +1,4 @@
-"""What RUN does: its commands, and the packages of the system that it installs."""
+"""What RUN does: its commands, the packages of the system that it installs, what it writes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from check.shell import Node, ShellError, Simple, parse, simple_commands, unquot
 from check.stages import Stage, absolute, is_within
 
 MANAGERS = ("apt-get", "apt", "aptitude", "yum", "dnf", "microdnf", "apk", "zypper", "tdnf")
-
-
 # Package of a system → the interpreters that it brings.
 BRINGS = [
     (r"python-is-python3|python|python2(\.7)?|python-(minimal|dev|pip|all|setuptools)", "python"),
@@ -25,9 +23,18 @@ BRINGS = [
     (r".*(jdk|jre|corretto|temurin|zulu|liberica).*|default-j.*|java.*|maven|gradle|scala|sbt|ant"
      r"|libreoffice.*|spark|r-cran-rjava", "java"),
 ]  # fmt: skip
-
-
 PYTHON_NAME = re.compile(r"(python|pypy)(\d[\d.]*)?")
+# What stands before a command and is none of its own.
+BEFORE = ("sudo", "env", "exec", "command", "time", "nice", "xargs")
+# What installs that which can't be read here.
+OPAQUE = re.compile(
+    r"(curl|wget)[^\n]*\|\s*(sudo )?(-\S+ )?(ba|da|z)?sh\b|\bmake\b[^\n]*install|pyenv|asdf"
+    r"|sdk install|mise |\bnix\b|rustup|installer|\.run\b|\b(ba)?sh \S+\.sh|python install"
+    r"|tar [^\n]*-?x|rig add|xargs|jlink|R CMD INSTALL|rocker_scripts|update-alternatives"
+    r"|debootstrap"
+)
+# A conda lies where its installer was told to.
+CONDA_INSTALLER = re.compile(r"\b(ba)?sh \S+\.sh (-[bfu]+ )*-\w*p[ =]?\S+")
 
 
 class Run(NamedTuple):
@@ -49,11 +56,9 @@ class Runs:
 
     def __init__(self, texts: Mapping[str, str], stages: list[Stage]) -> None:
         self.texts = texts
-        self.stages = {each.name or str(number): each for number, each in enumerate(stages)}
-        self.stages.update({str(number): each for number, each in enumerate(stages)})
-        stage = stages[-1]
-        self.stage = stage
-        self.base: Base = base_of(stage.root.base)
+        self.all_stages = stages
+        self.stage = stages[-1]
+        self.base: Base = base_of(self.stage.root.base)
         self.runs = list(self.read_runs())
         self.text = "\n".join(run.text for run in self.runs)
         self.commands = [(run, each) for run in self.runs for each in self.words_of(run)]
@@ -64,6 +69,9 @@ class Runs:
         except DockerfileError:
             return text
 
+    def path(self, text: str, folder: str = "") -> str:
+        return absolute(posixpath.join(folder or self.stage.workdir, text))
+
     def read_runs(self) -> Iterator[Run]:
         folder, shell = "/", ["/bin/sh", "-c"]
         for each in self.stage.instructions:
@@ -72,19 +80,8 @@ class Runs:
             elif each.name == "SHELL" and each.json:
                 shell = each.json
             elif each.name == "RUN":
-                body = "".join(f"{text}\n" for _, text in each.heredocs)
-                head = re.sub(r"\d*<<-?\S+", "", each.rest)
-                other = re.match(r"\s*(\S*python\S*|perl|Rscript)\b", head) and each.heredocs
-                plain = not head.strip() or re.fullmatch(r"\s*(\S*/)?(ba|da|z)?sh( -\w+)*\s*", head)
-                whole = "".join(f"{text}{name}\n" for name, text in each.heredocs)
-                text = body if each.heredocs and plain else f"{each.rest}\n{whole}"
-                try:
-                    nodes = None if other else parse(text)
-                    if each.json is not None:
-                        nodes = [Simple([quoted(word) for word in each.json], [], [])]
-                except ShellError:
-                    nodes = None
-                yield Run(each, text, nodes, folder, shell)
+                text = text_of(each)
+                yield Run(each, text, nodes_of(each, text), folder, shell)
 
     def words_of(self, run: Run) -> Iterator[list[str]]:
         """Yield the words of a RUN's commands, values put in; scripts of the repository inlined."""
@@ -92,24 +89,23 @@ class Runs:
             words = [self.value(word) for word in each.words]
             while words and re.match(r"\w+=", words[0]):
                 words.pop(0)
-            while words and words[0] in ("sudo", "env", "exec", "command", "time", "nice", "xargs"):
+            while words and words[0] in BEFORE:
                 words.pop(0)
                 while words and (words[0].startswith("-") or "=" in words[0]):
                     words.pop(0)
             if words:
                 yield words
-            script = [word for word in words[:2] if word.endswith(".sh") or "/" in word]
-            name = self.stage.files.get(self.path(script[-1], run.folder), "") if script else ""
-            text = self.texts.get(name, "")
-            if script and re.match(r"#!.*sh\b", text):
-                try:
-                    inner = [each.words for each in simple_commands(parse(text)) if each.words]
-                except ShellError:
-                    inner = []
-                yield from ([self.value(word) for word in each] for each in inner)
+            files = [word for word in words[:2] if word.endswith(".sh") or "/" in word]
+            text = self.texts.get(self.file_at(files[-1], run) if files else "", "")
+            if re.match(r"#!.*sh\b", text):
+                inner = simple_commands(read_nodes(text) or [])
+                yield from (
+                    [self.value(word) for word in each.words] for each in inner if each.words
+                )
 
-    def path(self, text: str, folder: str = "") -> str:
-        return absolute(posixpath.join(folder or self.stage.workdir, text))
+    def file_at(self, name: str, run: Run) -> str:
+        """Return the repository's file that a RUN finds under a name."""
+        return self.stage.files.get(self.path(name, run.folder), "")
 
     def text_at(self, path: str) -> str | None:
         """Return the text of a file in the image, if it is known."""
@@ -130,12 +126,30 @@ class Runs:
         return found
 
     @cached_property
+    def written(self) -> set[str]:
+        """The files that RUN writes, and the folders that it fills."""
+        found: set[str] = set()
+        for run in self.runs:
+            names = re.findall(r"/[\w./-]+", run.text) if run.nodes is None else []
+            for each in run.commands:
+                names += [target for operator, target in each.redirects if ">" in operator]
+                names += written_by([self.value(word.strip("\"'")) for word in each.words])
+            found |= {self.path(self.value(name.strip("\"'")), run.folder) for name in names}
+        return found
+
+    def made(self, path: str) -> bool:
+        """Whether a RUN may have laid the file there."""
+        tools = r"\b(mvnw?|gradlew?|jar|ant|sbt)\b"
+        by_tool = path.endswith(".jar") and re.search(tools, self.text)
+        return bool(by_tool) or any(is_within(path, each) for each in self.written)
+
+    @cached_property
     def packages(self) -> list[str]:
         """The system packages that RUN installs, without their versions."""
         found = []
         for _, words in self.commands:
-            name = posixpath.basename(words[0])
-            if name in MANAGERS and {"install", "add", "in", "localinstall"} & {*words}:
+            installs = {"install", "add", "in", "localinstall"} & {*words}
+            if posixpath.basename(words[0]) in MANAGERS and installs:
                 plain = [re.split(r"[=<>~]|:(?=amd64)", word)[0] for word in words[2:]]
                 found += [word for word in plain if word and not word.startswith("-")]
         return found
@@ -143,40 +157,24 @@ class Runs:
     @property
     def is_opaque(self) -> bool:
         """Whether something is installed that can't be read here."""
-        if any("$" in each or each.endswith((".deb", ".rpm")) for each in self.packages):
-            return True
-        if any(run.nodes is None for run in self.runs):
-            return True
-        pattern = (
-            r"(curl|wget)[^\n]*\|\s*(sudo )?(-\S+ )?(ba|da|z)?sh\b|\bmake\b[^\n]*install|pyenv|asdf"
-            r"|sdk install|mise "
-            r"|\bnix\b|rustup|installer|\.run\b|\b(ba)?sh \S+\.sh|python install"
-            r"|tar [^\n]*-?x|rig add"
-            r"|xargs|jlink|R CMD INSTALL|rocker_scripts|update-alternatives|debootstrap"
-        )
-        # A conda lies where its installer was told to.
-        text = re.sub(r"\b(ba)?sh \S+\.sh (-[bfu]+ )*-\w*p[ =]?\S+", "", self.text)
-        if re.search(pattern, text):
+        unread = any("$" in each or each.endswith((".deb", ".rpm")) for each in self.packages)
+        if unread or any(run.nodes is None for run in self.runs):
             return True
         own = [words[0] for _, words in self.commands if words[0].startswith(("./", "/"))]
-        return any(not is_within(each, "/usr") and "bin/" not in each for each in own)
+        by_own = any(not is_within(each, "/usr") and "bin/" not in each for each in own)
+        return by_own or bool(OPAQUE.search(CONDA_INSTALLER.sub("", self.text)))
 
     def packages_bring(self, name: str) -> bool:
         """Whether a system package brings the program."""
-        exact = re.fullmatch(r"python(3\.\d+)", name)
+        exact = re.fullmatch(r"python3\.(\d+)", name)
         if exact:
-            return any(
-                re.match(rf"python{exact[1]}(-|$)|python{exact[1].replace('.', '')}(-|$)", each)
-                for each in self.packages
-            )
-        name = "R" if name in ("Rscript", "r") else name
-        for pattern, brought in BRINGS:
-            if name == brought and any(re.fullmatch(pattern, each) for each in self.packages):
-                musl_python = name == "python" and self.base.musl
-                return not (musl_python and "python3" not in self.packages)
+            pattern = rf"python3\.?{exact[1]}(-.*)?"
+            return any(re.fullmatch(pattern, each) for each in self.packages)
         if name == "python" and self.base.musl:
             return "python3" in self.packages
-        return any(each == name for each in self.packages)
+        name = "R" if name in ("Rscript", "r") else name
+        patterns = [pattern for pattern, brought in BRINGS if brought == name] or [re.escape(name)]
+        return any(re.fullmatch(patterns[0], each) for each in self.packages)
 
     def is_called(self, name: str) -> bool:
         """Whether a RUN calls the program itself, or python's pip."""
@@ -184,6 +182,31 @@ class Runs:
         if PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3"):
             names |= {"pip", "pip3"}
         return any(words[0] in names for _, words in self.commands)
+
+
+def text_of(run: Instruction) -> str:
+    """Return what the shell of a RUN reads: a heredoc alone where nothing else reads it."""
+    head = re.sub(r"\d*<<-?\S+", "", run.rest).strip()
+    if run.heredocs and (not head or re.fullmatch(r"(\S*/)?(ba|da|z)?sh( -\w+)*", head)):
+        return "".join(text for _, text in run.heredocs)
+    return "".join([f"{run.rest}\n", *(f"{text}{name}\n" for name, text in run.heredocs)])
+
+
+def nodes_of(run: Instruction, text: str) -> list[Node] | None:
+    """Return what a RUN does; None where that is no shell that can be read."""
+    if run.json is not None:
+        return [Simple(["'" + word.replace("'", "'\\''") + "'" for word in run.json], [], [])]
+    if run.heredocs and re.match(r"\s*(\S*python\S*|perl|Rscript)\b", run.rest):
+        return None
+    return read_nodes(text)
+
+
+def read_nodes(text: str) -> list[Node] | None:
+    """Return what a script does; None where it can't be read."""
+    try:
+        return parse(text)
+    except ShellError:
+        return None
 
 
 def echoed(words: list[str]) -> str | None:
@@ -196,5 +219,26 @@ def echoed(words: list[str]) -> str | None:
     return text.replace("\\n", "\n") + "\n"
 
 
-def quoted(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
+def written_by(words: list[str]) -> list[str]:
+    """Return the files and folders that a command writes."""
+    name = posixpath.basename(words[0]) if words else ""
+    plain = [each for each in words[1:] if not each.startswith("-")]
+    options = dict(zip(words, words[1:]))
+    if name in ("cp", "mv", "ln", "install", "rsync") and plain[1:]:
+        *sources, target = plain
+        inside = [posixpath.join(target, posixpath.basename(each)) for each in sources]
+        return inside if target.rstrip("/").endswith("/bin") else [target, *inside]
+    if name in ("curl", "wget"):
+        return [options[each] for each in ("-o", "-O", "--output") if each in options]
+    if name == "tee":
+        return plain
+    if name == "git" and "clone" in plain:
+        return plain[2:] or [posixpath.basename(each).replace(".git", "") for each in plain[1:]]
+    if name in ("tar", "unzip", "bsdtar", "aws", "gsutil"):
+        last = plain[-1] if name == "aws" else "."
+        return [options.get("-C") or options.get("-d") or last]
+    if name == "update-alternatives" and "--install" in words:
+        return plain[:1]
+    if name == "jlink":
+        return [options.get("--output", ""), *(w[9:] for w in words if w.startswith("--output="))]
+    return []
