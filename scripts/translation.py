@@ -6,11 +6,15 @@
 
 Below each Korean heading stands, hidden, a hash of the English section that it says in Korean.
 What a test wrote into a page is no part of it: that is the same in both languages.
+
+Both write at the end of each page, in both languages, where the clauses are that it names, [C1].
 """
 
 import argparse
 import hashlib
+import os
 import re
+from pathlib import Path
 
 from docs import DOCS, headings, pages, prose
 
@@ -77,10 +81,28 @@ def differences(english: str, korean: str) -> list[str]:
     ]
 
 
+def defined(text: str, folder: Path) -> str:
+    """Return a page of a folder with the addresses of the clauses that it names at its end."""
+    contract = DOCS / "contract.md"
+    place = Path(os.path.relpath(contract, folder)).as_posix()
+    text = re.sub(r"^\[C\d+\]: .*\n", "", text, flags=re.MULTILINE)
+    used = set(re.findall(r"\[(C\d+)\]", text))
+    lines = [
+        f"[{clause}]: {place}#{anchor}\n"
+        for _, title, anchor in headings(contract.read_text(encoding="utf-8"))
+        if (clause := title.partition(".")[0]) in used
+    ]
+    return text.rstrip() + "\n" + "".join(["\n", *lines] if lines else [])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--renew", nargs="+", metavar="PAGE", default=[])
     renew = parser.parse_args().renew
+    for path in [*DOCS.glob("en/**/*.md"), *DOCS.glob("ko/**/*.md")]:
+        text = path.read_text(encoding="utf-8")
+        if defined(text, path.parent) != text:
+            path.write_text(defined(text, path.parent), encoding="utf-8")
     for name, path in pages("ko").items():
         english = (DOCS / "en" / path.relative_to(DOCS / "ko")).read_text(encoding="utf-8")
         korean = path.read_text(encoding="utf-8")

@@ -38,6 +38,9 @@ COMMANDS = {
     "make push ARGS=--dry-run": "test_a_dry_run_prints_what_a_push_runs",
     "make push": "test_a_commit_is_pushed_once",
     "make push BUILDER=codebuild": "test_codebuild_builds_and_pushes",
+    "make check contract": "test_it_trains_and_passes_all_that_is_shipped",
+    "make train ARGS=--no-network": "test_without_network_it_trains_too",
+    'make train ARGS="--stop-after 5"': "test_stop_after_ends",
     "make train test check contract": "test_it_trains_and_passes_all_that_is_shipped",
     "make check test train contract": "test_it_trains_and_passes_all_that_is_shipped",
     "python3 tools VERB": "test_each_verb_has_help",
@@ -81,6 +84,11 @@ COMMANDS = {
     "make benchmark": "no test: a test does not time",
     # What is no command to type: how the service starts an image, and a list of verbs.
     "docker run IMAGE train": "test_a_job_leaves_a_model",
+    "docker run IMAGE serve": "no test: workshop/record.py plays it",
+    "docker run IMAGE": "no test: it is spoken of",
+    "docker run": "no test: it is spoken of",
+    "docker build": "no test: it is spoken of",
+    "docker buildx build": "no test: it is spoken of",
     "make submit logs stop fetch tune": "test_the_verbs_of_make_reach_the_scripts",
     "make build train shell test check contract clean": "test_the_verbs",
 }
@@ -91,6 +99,7 @@ def test_every_command_of_the_documents_is_run_by_a_test(repository):
     texts.append((repository / "AGENTS.md").read_text(encoding="utf-8"))
     for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md"):
         texts.append((TEMPLATE / name).read_text(encoding="utf-8"))
+    texts += [path.read_text(encoding="utf-8") for path in TEMPLATE.glob("docs/en/learn/*.md")]
     found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
     assert found - set(COMMANDS) == set(), "commands that no test is known to run"
     assert set(variables(texts[0] + texts[1])) == set(VARIABLES)

@@ -60,6 +60,14 @@ def test_no_korean_section_is_older_than_the_english_one(scripts):
             assert scripts("translation").stale(*both(name)) == [], name
 
 
+def test_each_clause_that_a_page_names_has_its_address(scripts):
+    """Where one has not: python scripts/translation.py."""
+    for path in [*DOCS.glob("en/**/*.md"), *DOCS.glob("ko/**/*.md")]:
+        text = path.read_text(encoding="utf-8")
+        assert scripts("translation").defined(text, path.parent) == text, path
+        assert set(re.findall(r"\[(C\d+)\]", text)) == set(re.findall(r"^\[(C\d+)\]:", text, re.M))
+
+
 def test_what_differs_is_named(scripts):
     translation = scripts("translation")
     assert translation.differences(ENGLISH, KOREAN) == []
