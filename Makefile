@@ -8,10 +8,10 @@ SHELL_SCRIPTS = .ci/run $$(git ls-files --cached --others --exclude-standard '*.
 RUFF_CONFIG = --config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs benchmark clean
+.PHONY: help demo test lint format docs benchmark benchmark-hosts clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The development dependencies stand in pyproject.toml; groups need pip 25.1 or newer.
 $(VENV)/installed: pyproject.toml
@@ -40,6 +40,9 @@ docs: $(VENV)/installed ## Build the site of docs/ into site/, in English and in
 
 benchmark: $(VENV)/installed ## Measure what the template costs against a bare script
 	$(VENV)/bin/python benchmarks/run.py
+
+benchmark-hosts: $(VENV)/installed ## Measure what another host brings (half an hour)
+	$(VENV)/bin/python benchmarks/scaling.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo site .pytest_cache .ruff_cache

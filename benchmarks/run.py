@@ -1,11 +1,11 @@
 """Measure what the template costs against a bare script: job, image, edit to trained model.
 
-    make benchmark                                           (all languages)
-    .venv/bin/python benchmarks/run.py [--language python|r|java ...] [--runs N]
+    make benchmark                            (all languages; writes the table of README.md)
+    .venv/bin/python benchmarks/run.py [--language python|r|java ...] [--runs N]   (only prints)
 
-Both sides run in turn, so that a busy machine slows both down; compared are medians. README.md says
-what is measured and how. Aims are reported, not enforced. CONTAINER_ENGINE and BUILD_ARGS are those
-of `make build`.
+Both sides run in turn; compared are medians. README.md says what is measured and how. Aims are
+reported, not enforced; figures of a busy machine are not written. CONTAINER_ENGINE and BUILD_ARGS
+are those of `make build`.
 """
 
 import argparse
@@ -23,11 +23,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from table import Machine, facts, spread, write
+
 TEMPLATE = Path(__file__).resolve().parents[1]
 WORK = TEMPLATE / "demo" / "benchmarks"
 ENGINE = os.environ.get("CONTAINER_ENGINE") or shutil.which("docker") or shutil.which("podman")
+DONE = re.compile(r"^#(\d+) DONE ([\d.]+)s$", re.MULTILINE)  # as BuildKit says it
+STAND_IN_ARGUMENT = "--build-arg CRAN_SNAPSHOT=file:///opt/cran"
 # How often the penguins stand in the larger data.
 LARGER = 100
+# What a ratio may be at most. Java's program is a thin jar, the bare one's build makes all anew.
+JOB_AIM = 1.05
+EDIT_AIMS = {"python": 1.1, "r": 1.1, "java": 0.75}
 # Threads that wait for each other would measure what else the machine does.
 ENVIRONMENT = {"OMP_THREAD_LIMIT": "1"}
 # The last part of a base image's name → its stage in tests/containers/stand_ins/Dockerfile.
@@ -101,6 +108,16 @@ class Comparison:
             (self.bare / self.language.dependencies).write_text(text, encoding="utf-8")
         self.defaults, self.build_args = build_arguments(self.repository / "Dockerfile")
 
+    @property
+    def stand_in(self) -> bool:
+        """Say whether its base image is one of the tests."""
+        return STAND_IN_ARGUMENT in self.build_args
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions that the last model of `make train` names."""
+        metadata = max((self.repository / "runs").glob("*/model/metadata.json"))
+        return json.loads(metadata.read_text(encoding="utf-8"))["versions"]
+
     def build(self) -> None:
         """Build the three images: the template's, the bare one, and both programs in the first."""
         self.make("build")
@@ -117,12 +134,14 @@ class Comparison:
                 """,
         )
 
-    def make(self, target: str) -> str:
-        """Call make in the repository and return its output."""
+    def make(self, target: str, build_args: str = "") -> str:
+        """Call make in the repository and return all its output."""
         # A make that calls this program must not speak to that one.
         clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-        environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": self.build_args}
-        return call("make", target, cwd=self.repository, env=environment)
+        build_args = f"{self.build_args} {build_args}"
+        environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": build_args}
+        together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return call("make", target, cwd=self.repository, env=environment, **together)
 
     def build_bare(self) -> None:
         """Build the bare image, as its user would."""
@@ -149,6 +168,23 @@ class Comparison:
             abs(metrics[name] - value) > 0.05 for name, value in expected.items()
         ):
             sys.exit(f"{self.name} does not train the same on both sides: {metrics}, {expected}")
+
+    def first_train(self) -> list[str]:
+        """Train as on a machine that has the bases alone; return a table of what took how long."""
+        start = time.monotonic()
+        log = self.make("train", "--no-cache --progress=plain")
+        seconds = time.monotonic() - start
+        names = dict(re.findall(r"^#(\d+) (?!DONE|CACHED|\d)(.+)$", log, re.MULTILINE)[::-1])
+        steps = {names[number]: float(time) for number, time in DONE.findall(log)}
+        job = re.search(r"^Model: .*/(\S+)/model.tar.gz", log, re.MULTILINE)[1]
+        report = json.loads((self.repository / "runs" / job / "report.json").read_text())
+        steps["the job itself"] = report["seconds"]
+        steps["all else"] = max(0.0, seconds - sum(steps.values()))
+        lines = [f"| {self.name} | all | {seconds:.1f} s |"]
+        for name, time_ in sorted(steps.items(), key=lambda each: -each[1]):
+            if time_ >= 0.1:
+                lines.append(f"| | {shorten(name)} | {time_:.1f} s |")
+        return lines
 
     def edit_and_train(self) -> float:
         """Edit a line of the model and `make train`; return the seconds."""
@@ -245,7 +281,7 @@ def build_arguments(dockerfile: Path) -> tuple[list[str], str]:
     )
     build_args = os.environ.get("BUILD_ARGS", "")
     if '"stand-in":"yes"' in image_property(bases[0], "json .Config.Labels"):
-        build_args += " --build-arg CRAN_SNAPSHOT=file:///opt/cran"
+        build_args += f" {STAND_IN_ARGUMENT}"
     return [f"--build-arg={name}={value}" for name, value in arguments.items()], build_args
 
 
@@ -266,38 +302,65 @@ def image_property(image: str, name: str) -> str:
     return call(ENGINE, "image", "inspect", "--format", f"{{{{{field}}}}}", image).strip()
 
 
+def engine_version() -> dict[str, str]:
+    """Return name and version of the engine."""
+    return {Path(ENGINE).name: call(ENGINE, "version", "--format", "{{.Server.Version}}").strip()}
+
+
 def call(*command: str, **options: object) -> str:
     """Return a command's standard output; exit where it fails."""
     if options.get("input") is None:
         options = options | {"input": ""}
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", **options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    done = subprocess.run(command, encoding="utf-8", **(pipes | options))
     if done.returncode != 0:
-        sys.exit(f"{shlex.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        output = f"{done.stdout[-2000:]}\n{(done.stderr or '')[-4000:]}"
+        sys.exit(f"{shlex.join(command)} failed:\n{output}")
     return done.stdout
 
 
-def in_turn(runs: int, ours: Callable[[], float], bare: Callable[[], float]) -> tuple[float, float]:
-    """Return the medians of two measurements."""
+def shorten(step: str) -> str:
+    """Return the beginning of a build step, fit for a table."""
+    words = " ".join(step.replace("|", "/").split())
+    return f"`{words[:69]}…`" if len(words) > 70 else f"`{words}`"
+
+
+def in_turn(
+    runs: int, ours: Callable[[], float], bare: Callable[[], float]
+) -> tuple[list[float], list[float]]:
+    """Return the results of two measurements."""
     results: dict[Callable[[], float], list[float]] = {ours: [], bare: []}
     for run in range(runs):
         # The second of a pair may profit from the first.
         for action in (ours, bare) if run % 2 == 0 else (bare, ours):
             results[action].append(action())
-    return statistics.median(results[ours]), statistics.median(results[bare])
+    return results[ours], results[bare]
 
 
-def report(language: str, measure: str, ours: float, bare: float, unit: str, aim: float) -> None:
-    """Print a line of the table."""
-    digits = ".0f" if unit == "MB" else ".2f"
-    verdict = "" if ours / bare <= aim else "missed"
-    line = f"| {language:8} | {measure:22} | {ours:6{digits}} {unit} | {bare:6{digits}} {unit} "
-    print(f"{line}| {ours / bare:.2f} | {aim:.2f} {verdict} |", flush=True)
+def row(language: str, measure: str, ours: list[float], bare: list[float], aim: float) -> str:
+    """Return a line of the table, in seconds."""
+    medians = statistics.median(ours), statistics.median(bare)
+    # Of pairs that ran one after the other, so that what slows the machine slows both.
+    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
+    ratio = medians[0] / medians[1]
+    verdict = "" if round(ratio, 2) <= aim else " missed"
+    return (
+        f"| {language} | {measure} | {medians[0]:.2f} s | {medians[1]:.2f} s "
+        f"| {ratio:.2f} | {spread(ratios)} | {aim:.2f}{verdict} |"
+    )
 
 
-def measure(name: str, runs: int) -> None:
-    """Measure one language."""
-    comparison = Comparison(name)
-    comparison.build()
+def measure(comparison: Comparison, runs: int, machine: Machine) -> list[str]:
+    """Measure one language; return and print its lines of the table."""
+    name = comparison.name
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+        machine.look()
+
+    machine.settle()
     for folder, what in zip(comparison.inputs, ("job", f"job, {LARGER} x the data"), strict=True):
 
         def ours(folder: Path = folder) -> float:
@@ -307,31 +370,51 @@ def measure(name: str, runs: int) -> None:
             return comparison.run(comparison.shared_image, folder)
 
         in_turn(1, ours, bare)
-        report(name, what, *in_turn(runs, ours, bare), "s", 1.15)
-    sizes = (image_property(image, "Size") for image in (comparison.image, comparison.bare_image))
-    report(name, "image", *(int(size) / 1e6 for size in sizes), "MB", 1.1)
+        say(row(name, what, *in_turn(runs, ours, bare), JOB_AIM))
     in_turn(1, comparison.edit_and_train, comparison.edit_and_train_bare)
-    medians = in_turn(runs, comparison.edit_and_train, comparison.edit_and_train_bare)
-    report(name, "edit to trained model", *medians, "s", 1.5)
-    comparison.clean()
+    results = in_turn(runs, comparison.edit_and_train, comparison.edit_and_train_bare)
+    say(row(name, "edit to trained model", *results, EDIT_AIMS[name]))
+    ours, bare = (
+        int(image_property(image, "Size")) / 1e6
+        for image in (comparison.image, comparison.bare_image)
+    )
+    verdict = "" if ours - bare <= 1 else " missed"
+    say(
+        f"| {name} | image | {ours:.1f} MB | {bare:.1f} MB | {ours / bare:.3f} | | +1 MB{verdict} |"
+    )
+    return lines
 
 
 def main() -> None:
-    """Measure the languages and print a table."""
+    """Measure the languages and print a table; write it where all were measured."""
     parser = argparse.ArgumentParser(description="Measure the template against bare scripts.")
     parser.add_argument("--language", action="append", choices=LANGUAGES, help="default: all")
     parser.add_argument("--runs", type=int, default=9, help="of each measurement (default: 9)")
     options = parser.parse_args()
     if not ENGINE:
         sys.exit("There is no container engine: install docker or podman.")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    print(f"{os.cpu_count()} CPUs, {memory:.0f} GiB of memory; medians of {options.runs} runs.")
-    if os.getloadavg()[0] > 1:
-        print("The machine is busy: measure again when it is quiet.")
-    print("\n| language | measure                | template  | bare      | ratio | aim |")
-    print("|---|---|---|---|---|---|", flush=True)
+    machine = Machine()
+    lines = [
+        "| language | measure | template | bare | ratio | spread | aim |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    print(*lines, sep="\n", flush=True)
+    versions = engine_version()
+    first = ["| language | what | time |", "|---|---|--:|"]
     for name in options.language or LANGUAGES:
-        measure(name, options.runs)
+        comparison = Comparison(name)
+        comparison.build()
+        lines += measure(comparison, options.runs, machine)
+        first += comparison.first_train()
+        machine.look()
+        versions |= comparison.versions()
+        bases = "stand-in" if comparison.stand_in else "real"
+        comparison.clean()
+    print(*first, sep="\n")
+    if not options.language:
+        where = facts(versions, bases, f"medians of {options.runs}")
+        write("job", [where, "", *lines], machine)
+        write("first", first, machine)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ parameters = {
     "eval_metric": ["logloss", "error"],
     "tree_method": "hist",
     "learning_rate": 0.1,
-    "max_depth": 4,
+    "max_depth": int(given["max_depth"]),
     "nthread": 1,
 }
 
