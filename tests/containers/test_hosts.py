@@ -16,8 +16,7 @@ from jobs import DATA, LONG, Cluster, Job
 TRAINING = DATA / "training/penguins.csv"
 HEADER, *ROWS = TRAINING.read_text(encoding="utf-8").splitlines()
 # Adelie on one host, the others on the other: neither knows what its peer has, nor how much.
-IS_GENTOO, IS_CHINSTRAP = (HEADER.split(",").index(name) for name in ("is_gentoo", "is_chinstrap"))
-ADELIE = [row for row in ROWS if row.split(",")[IS_GENTOO] == row.split(",")[IS_CHINSTRAP] == "0"]
+ADELIE = [row for row in ROWS if "Adelie" in row]
 OTHERS = [row for row in ROWS if row not in ADELIE]
 GONE = "Host {} is gone: the job can't go on without it."
 

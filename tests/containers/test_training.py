@@ -17,17 +17,25 @@ def job(engine, image, tmp_path):
     job.close()
 
 
+# R leaves out the rows that miss a value, as glm() does.
+ROWS = {
+    "python": {"training": 266, "validation": 67},
+    "r": {"training": 258, "validation": 66},
+    "java": {"training": 266, "validation": 67},
+}
+
+
 @pytest.fixture
 def definitions(repository):
     request = json.loads((repository / "training-job.json").read_text(encoding="utf-8"))
     return request["AlgorithmSpecification"]["MetricDefinitions"]
 
 
-def test_a_job_leaves_a_model_metrics_and_no_failure_c1_c56_c59(job, definitions):
+def test_a_job_leaves_a_model_metrics_and_no_failure_c1_c56_c59(job, language, definitions):
     done = job.run("train")
     assert (done.returncode, done.stderr) == (0, "")
     metadata = job.metadata()
-    assert metadata["rows"] == {"training": 266, "validation": 67}
+    assert metadata["rows"] == ROWS[language]
     assert metadata["metrics"]["validation:accuracy"] > 0.9
     assert metadata["stopped"] is False
     assert len(job.model_bytes()) >= 2

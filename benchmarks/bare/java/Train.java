@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import ml.dmlc.xgboost4j.java.Booster;
 import ml.dmlc.xgboost4j.java.DMatrix;
@@ -16,6 +17,9 @@ import ml.dmlc.xgboost4j.java.XGBoostError;
 
 /** Boosted trees on the CSV files of two folders: what one writes who needs nothing else. */
 public final class Train {
+  private static final List<String> SPECIES = List.of("Adelie", "Chinstrap", "Gentoo");
+  private static final String[] TYPES = {"c", "q", "q", "q", "q", "q", "q"};
+
   public static void main(String[] arguments) throws IOException, XGBoostError {
     DMatrix training = read("training");
     DMatrix[] matrices = {training, read("validation")};
@@ -57,7 +61,10 @@ public final class Train {
               values = Arrays.copyOf(values, 2 * values.length);
             }
             for (int i = 0; i < record.getFieldCount(); i++) {
-              float value = Float.parseFloat(record.getField(i));
+              String text = record.getField(i);
+              float value = text.isEmpty() ? Float.NaN
+                  : record.getHeader().get(i).equals("species") ? SPECIES.indexOf(text)
+                  : Float.parseFloat(text);
               if (record.getHeader().get(i).equals("is_male")) {
                 labels[rows++] = value;
               } else {
@@ -70,6 +77,7 @@ public final class Train {
     }
     DMatrix matrix =
         new DMatrix(Arrays.copyOf(values, count), rows, count / rows, Float.NaN);
+    matrix.setFeatureTypes(TYPES);
     matrix.setLabel(Arrays.copyOf(labels, rows));
     return matrix;
   }

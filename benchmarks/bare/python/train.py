@@ -14,11 +14,19 @@ PARAMETERS = {
 }
 
 
+SPECIES = polars.Enum(["Adelie", "Chinstrap", "Gentoo"])
+
+
 def read(channel):
-    table = polars.read_csv(f"/opt/ml/input/data/{channel}/*.csv").cast(polars.Float32)
-    features = table.drop("is_male")
+    table = polars.read_csv(f"/opt/ml/input/data/{channel}/*.csv")
+    codes = polars.col("species").cast(SPECIES).to_physical()
+    features = table.drop("is_male").with_columns(codes).cast(polars.Float32)
     return xgboost.DMatrix(
-        features.to_numpy(), table["is_male"].to_numpy(), feature_names=features.columns
+        features.to_numpy(),
+        table["is_male"].to_numpy(),
+        feature_names=features.columns,
+        feature_types=["c" if name == "species" else "q" for name in features.columns],
+        enable_categorical=True,
     )
 
 

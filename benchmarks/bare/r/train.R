@@ -20,9 +20,9 @@ for (step in 1:25) {
   cat(sprintf(
     "step=%d training:log_loss=%.6g validation:log_loss=%.6g validation:accuracy=%.6g\n",
     step,
-    model$deviance / nrow(training) / 2,
-    -mean(log(ifelse(validation$is_male == 1, probability, 1 - probability))),
-    mean((probability > 0.5) == (validation$is_male == 1))
+    model$deviance / nobs(model) / 2,
+    -mean(log(ifelse(validation$is_male == 1, probability, 1 - probability)), na.rm = TRUE),
+    mean((probability > 0.5) == (validation$is_male == 1), na.rm = TRUE)
   ))
   if (abs(model$deviance - deviance) / (model$deviance + 0.1) < tolerance) break
   deviance <- model$deviance
