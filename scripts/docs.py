@@ -137,6 +137,20 @@ def tabs(text: str) -> str:
     return re.sub(r"^<!-- tabs -->\n(.*?)^<!-- /tabs -->\n", replace, text, flags=re.M | re.S)
 
 
+def lists(text: str) -> str:
+    """Return a page whose list items hold what GitHub takes for theirs: here they need 4 spaces."""
+    lines, width = [], 0
+    for line, is_prose in prose(text.splitlines()):
+        item = is_prose and re.match(r"(?:[-*]|\d+\.) ", line)
+        if item:
+            width = item.end()
+        elif line and not line.startswith(" "):
+            width = 0
+        belongs = width and not item and line.startswith(" " * width)
+        lines.append(" " * (4 - width) + line if belongs else line)
+    return "\n".join(lines) + "\n"
+
+
 def staged(text: str, language: str, page: str, path: Path) -> str:
     """Return a page as Zensical takes it: with anchors, tabs, and links that hold on the site."""
     anchors = iter([each for _, _, each in headings(text)])
@@ -158,7 +172,7 @@ def staged(text: str, language: str, page: str, path: Path) -> str:
         elif is_prose:
             line = DEFINITION.sub(relink, LINK.sub(relink, line))
         lines.append(line)
-    return tabs("\n".join(lines) + "\n")
+    return tabs(lists("\n".join(lines)))
 
 
 def placed(file: Path, language: str) -> str:
@@ -226,6 +240,7 @@ alternate = [{", ".join(alternate)}]
 attr_list = {{}}
 footnotes = {{}}
 md_in_html = {{}}
+sane_lists = {{}}
 toc.permalink = true
 pymdownx.details = {{}}
 pymdownx.highlight.pygments_lang_class = true

@@ -121,6 +121,12 @@ def test_tabs_stand_where_headings_do_on_github(scripts):
     assert scripts("docs").tabs(text) == made
 
 
+def test_a_list_holds_what_it_holds_on_github(scripts):
+    text = "1. a\n\n   ```sh\n   b\n   ```\n\n2. c\n- d\n  e\n\n```yaml\n- f:\n   g\n```\n"
+    made = "1. a\n\n    ```sh\n    b\n    ```\n\n2. c\n- d\n    e\n\n```yaml\n- f:\n   g\n```\n"
+    assert scripts("docs").lists(text) == made
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -86,6 +86,14 @@ def test_a_stale_section_is_named_and_renewed(scripts):
     assert translation.stale(ENGLISH.replace("make train", "make test"), korean) == ["둘"]
 
 
+def test_korean_has_one_word_for_each_thing():
+    """AWS's pages mix in other words for entry point and training."""
+    for path in DOCS.glob("ko/**/*.md"):
+        words = "엔트리 ?포인트|교육 ?작업|교육 ?컨테이너|매개 ?변수|메트릭|쿼터"
+        mixed = re.findall(words, path.read_text(encoding="utf-8"))
+        assert mixed == [], path
+
+
 def test_pictures_have_a_ground_of_their_own_and_fetch_nothing():
     for path in DOCS.rglob("*.svg"):
         text = path.read_text(encoding="utf-8")
