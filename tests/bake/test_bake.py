@@ -63,6 +63,7 @@ FILES = {
         tools/check/script.py
         tools/check/shell.py
         tools/check/stages.py
+        tools/check/start.py
         tools/checksums.txt
         tools/cloud/__init__.py
         tools/cloud/account.py

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 from check.contents import Contents
-from check.environments import activated
-from check.launchers import INTERPRETER, SHELLS, Start, launcher_of
+from check.launchers import SHELLS, launcher_of
+from check.runs import activated
 from check.shell import (
     Block,
     Case,
@@ -26,6 +26,7 @@ from check.shell import (
     unquoted,
 )
 from check.stages import absolute
+from check.start import INTERPRETER, Start
 
 MOST = 40  # ways through a script
 TESTS = ("[", "[[", "test")
