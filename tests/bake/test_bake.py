@@ -186,9 +186,11 @@ FILES = {
         src/main/java/training/Csv.java
         src/main/java/training/Matrices.java
         src/main/java/training/Model.java
+        src/main/java/training/QuantileMatrix.java
         src/main/java/training/Spool.java
         src/main/java/training/Table.java
         src/main/java/training/Train.java
+        src/main/java/training/Way.java
         src/main/java/training/Xgboost.java
         src/main/java/training/job/Algorithm.java
         src/main/java/training/job/Channels.java
