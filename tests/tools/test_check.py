@@ -73,9 +73,36 @@ def run(folder, *arguments):
     return done
 
 
-def test_a_new_repository_has_no_finding(repository):
+def test_a_new_repository_has_no_finding(repository, language):
     done = run(repository, "--strict")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    program = {
+        "python": "python train.py",
+        "r": "Rscript train.R",
+        "java": "java -jar training.jar",
+    }
+    assert done.stderr == f"SageMaker would start: {program[language]} train\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('ENTRYPOINT ["server"]', "SageMaker would start: server train\n"),
+        (
+            "ENTRYPOINT python train.py",
+            "SageMaker would start: /bin/sh -c 'python train.py' train\n",
+        ),
+        # What a base image starts is not known here.
+        ('CMD ["python", "train.py"]', ""),
+        ("ENTRYPOINT []", ""),
+    ],
+)
+def test_what_sagemaker_would_start_is_told(bake, line, told):
+    folder = bake("python")
+    file = folder / "Dockerfile"
+    file.write_text(re.sub(r"^ENTRYPOINT.*", line, file.read_text(), flags=re.MULTILINE))
+    assert run(folder).stderr.partition("teaches a rule.\n")[2] == told
+    assert "SageMaker would" not in run(folder, "--format", "json").stderr
 
 
 def test_the_corpus_is_as_large_as_it_says():
@@ -195,7 +222,10 @@ def test_a_finding_is_one_line_and_exit_code_1(written):
         r'write ENTRYPOINT \["python", "train.py"\] \(C4\)\n',
         done.stdout,
     )
-    assert done.stderr == "Errors: 1, warnings: 0. --explain RULE teaches a rule.\n"
+    assert done.stderr == (
+        "Errors: 1, warnings: 0. --explain RULE teaches a rule.\n"
+        "SageMaker would start: /bin/sh -c 'python train.py' train\n"
+    )
 
 
 def test_a_finding_names_the_line(edited):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +65,21 @@ def check(
 
 def check_folder(folder: Path, dockerfile: str = "") -> list[Finding]:
     """Return all findings of the repository in a folder."""
+    return findings_of(RULES.values(), repository_in(folder, dockerfile))
+
+
+def repository_in(folder: Path, dockerfile: str = "") -> Repository:
+    """Return what there is to know of the repository in a folder."""
     texts = read_folder(folder)
-    return check(texts, Modes(folder, texts), dockerfile)
+    return Repository(texts, Modes(folder, texts), dockerfile)
+
+
+def started(repository: Repository) -> str:
+    """Return what SageMaker starts in the container; "" where the base image decides that (C1)."""
+    entry = repository.entry if repository.image else None
+    if entry is None or entry.name != "ENTRYPOINT" or entry.json == []:
+        return ""
+    return shlex.join([*(entry.json or ["/bin/sh", "-c", entry.rest]), "train"])
 
 
 # ---- The command ----------------------------------------------------------------------------
@@ -139,6 +153,9 @@ def main(arguments: list[str] | None = None, default: Path | None = None) -> int
         dockerfile = os.path.relpath(Path(dockerfile).resolve(), folder)
     elif dockerfile:
         parser.error(f"{options.folder} has no {dockerfile}")
-    findings = check_folder(folder, Path(dockerfile).as_posix() if dockerfile else "")
+    repository = repository_in(folder, Path(dockerfile).as_posix() if dockerfile else "")
+    findings = findings_of(RULES.values(), repository)
     show(findings, options.format)
+    if options.format == "text" and started(repository):
+        print(f"SageMaker would start: {started(repository)}", file=sys.stderr)
     return 1 if any(each.severity == "error" or options.strict for each in findings) else 0
