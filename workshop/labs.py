@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from mistakes import MISTAKES
+
 # Language → the file of the algorithm, a hyperparameter that is cheap to change.
 MODELS = {
     "python": "training/model.py",
@@ -82,7 +84,7 @@ def completed(report: dict) -> bool:
 
 def trained(runs: Runs) -> None:
     """A run is Completed."""
-    runs.require(completed, "make train: it builds the image and trains in it.")
+    runs.require(completed, "`make train`: it builds the image and trains in it.")
 
 
 def trained_otherwise(runs: Runs) -> None:
@@ -90,7 +92,7 @@ def trained_otherwise(runs: Runs) -> None:
     usual = runs.job()["HyperParameters"]
     runs.require(
         lambda report: completed(report) and report["hyperparameters"] != usual,
-        f'make train ARGS="--hyperparameter {OTHER[runs.language]}": another hyperparameter.',
+        f'`make train ARGS="--hyperparameter {OTHER[runs.language]}"`: another hyperparameter.',
     )
 
 
@@ -99,7 +101,7 @@ def unpacked(runs: Runs) -> None:
     if not (runs.folder / "runs/look/metadata.json").is_file():
         name = [each for each in runs.all if completed(each)][-1]["name"]
         raise Undone(
-            f"mkdir -p runs/look && tar -xzf runs/{name}/model.tar.gz -C runs/look: unpack the "
+            f"`mkdir -p runs/look && tar -xzf runs/{name}/model.tar.gz -C runs/look`: unpack the "
             "model, and read runs/look/metadata.json."
         )
 
@@ -114,14 +116,14 @@ def broken_and_mended(name: str) -> Callable[[Runs], None]:
         times = {what: at for at, what, which in runs.events if which == name}
         if "break" not in times:
             if runs.broken:
-                raise Undone(f"lab mend: {runs.broken} is still broken.")
-            raise Undone(f"lab break {name}: predict what happens before you run it.")
+                raise Undone(f"`lab mend`: {runs.broken} is still broken.")
+            raise Undone(f"`lab break {name}`: predict what happens before you run it.")
         seen = [report for report in runs.all if report["started"] >= times["break"]]
         if runs.broken == name and not seen:
-            long = ' ARGS="--long --stop-after 5 --grace 10"' if name == "shell-form" else ""
-            raise Undone(f"make train{long}: see what {name} does, and whether you were right.")
+            command = MISTAKES[name].run
+            raise Undone(f"`{command}`: see what {name} does, and whether you were right.")
         if runs.broken == name:
-            raise Undone("python3 tools check, which says it without a build; then lab mend.")
+            raise Undone(f"`python3 tools check; lab mend`: the check sees {name} without a build.")
 
     return step
 
@@ -131,7 +133,7 @@ def trained_again(runs: Runs) -> None:
     mended = max(at for at, what, _ in runs.events if what == "mend")
     runs.require(
         lambda report: completed(report) and report["started"] >= mended,
-        "make train: see that all is well again.",
+        "`make train`: see that all is well again.",
     )
 
 
@@ -163,7 +165,7 @@ def replaced(runs: Runs) -> None:
         )
     runs.require(
         lambda report: completed(report) and set(report["metrics"]) == set(names),
-        "make train: train with your model.",
+        "`make train`: train with your model.",
     )
     run = runs.require(completed, "")
     for name, values in run["metrics"].items():
@@ -213,9 +215,12 @@ def solve_3(folder: Path, language: str) -> None:
 
 def stopped(runs: Runs) -> None:
     """A run was stopped and left its model."""
+    early = runs.all and runs.all[-1]["status"] == "Stopped" and runs.all[-1]["exit_code"] == 1
+    after, why = (30, "the last stop came before the first step") if early else (5, "")
     runs.require(
         lambda report: report["status"] == "Stopped" and report["exit_code"] == 0,
-        'make train ARGS="--long --stop-after 5": stop it, as StopTrainingJob does.',
+        f'`make train ARGS="--long --stop-after {after}"`: '
+        f"{why or 'stop it, as StopTrainingJob does'}.",
     )
 
 
@@ -223,19 +228,20 @@ def resumed(runs: Runs) -> None:
     """A run was killed, started again and resumed."""
     runs.require(
         lambda report: any(event["what"] == "resume" for event in report["events"]),
-        'make train ARGS="--long --interrupt-after 5", and Ctrl-C some seconds after it resumed.',
+        '`make train ARGS="--long --interrupt-after 5"`, and Ctrl-C some seconds after it resumed.',
     )
 
 
 def killed(runs: Runs) -> None:
     """A run did not end at SIGTERM, and was killed."""
+    deaf = "a program that does not hear SIGTERM."
+    first = f"`{MISTAKES['deaf'].run}`" if runs.broken == "deaf" else "`lab break deaf`"
     runs.require(
         lambda report: report["status"] == "Stopped" and report["exit_code"] == 137,
-        'lab break deaf, then make train ARGS="--long --stop-after 5 --grace 10": a program that '
-        "does not hear SIGTERM.",
+        f"{first}: {deaf}",
     )
     if runs.broken:
-        raise Undone("Compare the two models in runs/, then lab mend.")
+        raise Undone("`lab mend`: compare the models in runs/.")
 
 
 # ---- 5 Push and submit
@@ -264,7 +270,7 @@ def dry_run(runs: Runs) -> None:
     except (OSError, ValueError):
         request = {}
     if request.get("StoppingCondition") != runs.job()["StoppingCondition"]:
-        raise Undone(f"{command}: the request, with nothing sent. Read it.")
+        raise Undone(f"`{command}`: the request, with nothing sent. Read it.")
 
 
 def solve_5(folder: Path, language: str) -> None:

@@ -79,12 +79,12 @@ MISTAKES: dict[str, Mistake] = {
     "shell-form": entrypoint(
         "ENTRYPOINT is no list, so a shell starts.",
         "ENTRYPOINT {shell}",
-        'make train ARGS="--long --stop-after 3 --grace 5"',
+        'make train ARGS="--long --stop-after 5 --grace 5"',
     ),
     "deaf": entrypoint(
         "A shell stands before the program, and SIGTERM ends there.",
         'ENTRYPOINT ["sh", "-c", "{shell} \\"$@\\"; exit $?", "sh"]',
-        'make train ARGS="--long --stop-after 3 --grace 5"',
+        'make train ARGS="--long --stop-after 5 --grace 5"',
     ),
     "swallowed-failure": entrypoint(
         "A failure is swallowed by || true.",
@@ -131,7 +131,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "bare-stop": bare(
         "The program does not handle SIGTERM.",
-        'make train ARGS="--hyperparameter epochs=9999 --stop-after 3 --grace 5"',
+        'make train ARGS="--hyperparameter epochs=9999 --stop-after 5 --grace 5"',
         NO_WORD,
     ),
     "bare-model": bare("The program saves its model beside itself.", "make train", NO_WORD),

@@ -199,7 +199,7 @@ def test_outside_of_a_repository_it_says_so(tmp_path):
 
 def test_lab_1_asks_for_two_runs_and_a_look(pupil):
     pupil.lab("start", "1")
-    assert pupil.lab("check", code=1).startswith("Next: make train")
+    assert pupil.lab("check", code=1).startswith("Next: `make train")
     pupil.ran(status="Failed", exit_code=1, reason="no such column")
     assert "(The last run failed: no such column)" in pupil.lab("check", code=1)
     pupil.ran()
@@ -214,13 +214,13 @@ def test_lab_1_asks_for_two_runs_and_a_look(pupil):
 def test_lab_2_asks_for_three_mistakes(pupil):
     pupil.lab("start", "2")
     for name in ("server", "cmd", "shell-form"):
-        assert pupil.lab("check", code=1).startswith(f"Next: lab break {name}:")
+        assert pupil.lab("check", code=1).startswith(f"Next: `lab break {name}`:")
         pupil.lab("break", name)
-        assert pupil.lab("check", code=1).startswith("Next: make train")
+        assert pupil.lab("check", code=1).startswith("Next: `make train")
         pupil.ran(status="Failed", exit_code=127)
-        assert "then lab mend" in pupil.lab("check", code=1)
+        assert "lab mend`" in pupil.lab("check", code=1)
         pupil.lab("mend")
-    assert pupil.lab("check", code=1).startswith("Next: make train: see that")
+    assert pupil.lab("check", code=1).startswith("Next: `make train`: see that")
     pupil.ran()
     assert pupil.lab("check").startswith("Lab 2 is done.")
 
@@ -230,7 +230,7 @@ def test_lab_3_is_solved(pupil):
     pupil.lab("start", "3")
     assert "still the sample" in pupil.lab("check", code=1)
     pupil.lab("solve", "3")
-    assert pupil.lab("check", code=1).startswith("Next: make train: train with")
+    assert pupil.lab("check", code=1).startswith("Next: `make train`: train with")
     pupil.ran(metrics={"training:rmse": []})
     assert "Regex of training:rmse" in pupil.lab("check", code=1)
     pupil.ran()
@@ -240,13 +240,16 @@ def test_lab_3_is_solved(pupil):
 def test_lab_4_asks_for_a_stop_a_kill_and_a_program_that_does_not_hear(pupil):
     pupil.lab("start", "4")
     assert "--stop-after 5" in pupil.lab("check", code=1)
+    pupil.ran(status="Stopped", exit_code=1)
+    assert "--stop-after 30" in pupil.lab("check", code=1)
     pupil.ran(status="Stopped")
     assert "--interrupt-after 5" in pupil.lab("check", code=1)
     pupil.ran(status="Stopped", events=[{"at": 5, "what": "resume", "text": ""}])
-    assert pupil.lab("check", code=1).startswith("Next: lab break deaf")
+    assert pupil.lab("check", code=1).startswith("Next: `lab break deaf`")
     pupil.lab("break", "deaf")
+    assert "--grace 5" in pupil.lab("check", code=1)
     pupil.ran(status="Stopped", exit_code=137)
-    assert "then lab mend" in pupil.lab("check", code=1)
+    assert "lab mend`" in pupil.lab("check", code=1)
     pupil.lab("mend")
     assert pupil.lab("check").startswith("Lab 4 is done.")
 

@@ -83,8 +83,7 @@ public final class Model implements Algorithm {
         "seed_per_iteration", true,
         // The CPUs of the container, not of the machine.
         "nthread", Runtime.getRuntime().availableProcessors());
-    matrices = Matrices.read(
-        channels, settings.get(TARGET), settings.get(MAX_DEPTH), cluster);
+    matrices = Matrices.read(channels, settings.get(TARGET), cluster);
     booster = Xgboost.booster(parameters, matrices);
   }
 
