@@ -63,6 +63,7 @@ FILES = {
         tools/check/script.py
         tools/check/shell.py
         tools/check/stages.py
+        tools/check/start.py
         tools/checksums.txt
         tools/cloud/__init__.py
         tools/cloud/account.py
@@ -185,9 +186,11 @@ FILES = {
         src/main/java/training/Csv.java
         src/main/java/training/Matrices.java
         src/main/java/training/Model.java
+        src/main/java/training/QuantileMatrix.java
         src/main/java/training/Spool.java
         src/main/java/training/Table.java
         src/main/java/training/Train.java
+        src/main/java/training/Way.java
         src/main/java/training/Xgboost.java
         src/main/java/training/job/Algorithm.java
         src/main/java/training/job/Channels.java

@@ -187,12 +187,13 @@ class TextColumnsTest {
       said.add(threads.submit(() -> {
         Cluster cluster = Cluster.join(here, Stop.onSigterm(), sentence -> { });
         Columns columns = Columns.of(own, "is_male", cluster);
-        try (Table table = new Table(columns)) {
+        Table table = new Table(columns);
+        try (Spool rows = table.rows()) {
           table.read(own);
           table.completeCategories(cluster);
           List<Float> numbers = new ArrayList<>();
-          for (int row = 0; row < table.rows().rows(); row++) {
-            numbers.add(table.rows().part(0).get(3 * row + 1));
+          for (int row = 0; row < rows.rows(); row++) {
+            numbers.add(rows.part(0).get(3 * row + 1));
           }
           cluster.leave();
           return List.of(columns.place(), columns.names(), columns.texts(), numbers);

@@ -7,9 +7,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from check.launchers import PROGRAM, Start
 from check.repository import Repository
 from check.stages import absolute
+from check.start import PROGRAM, Start
 
 INTERPRETERS = {".py": ["python"], ".R": ["Rscript"], ".r": ["Rscript"], ".jar": ["java", "-jar"]}
 

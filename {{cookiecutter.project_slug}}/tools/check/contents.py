@@ -6,7 +6,7 @@ import posixpath
 import re
 from functools import cached_property
 
-from check.bases import SYSTEM_PATH, base_of
+from check.bases import base_of
 from check.dockerfile import Instruction
 from check.environments import REQUIREMENTS, Environments, in_environment
 from check.runs import PYTHON_NAME
@@ -29,22 +29,12 @@ class Contents(Environments):
             there = self.there(self.path(name))
             return there if there or self.base.known else None
         found = [self.there(f"{folder}/{name}") for folder in self.folders]
-        provided = self.base.programs.get(name)
-        if (
-            True in found
-            or provided in ("", *self.folders)
-            or (name in self.scripts and self.installs_project)
-            or (self.packages_bring(name) and {*self.folders} & {*SYSTEM_PATH.split(":")})
-            or (PYTHON_NAME.fullmatch(name) and any(map(self.on_path, self.places)))
-        ):
+        if True in found or (name in self.scripts and self.installs_project):
             return True
         if not self.base.known or self.is_opaque or None in found or "" in self.conda_prefixes:
             return None
-        exact = re.fullmatch(r"python(3\.\d+)", name)
-        if exact and "python3" in self.base.programs:
-            return False if self.base_version not in ("", exact[1]) else None
-        missing = provided is not None or name in self.base.missing
-        return False if missing or (exact and "python3" in self.base.missing) else None
+        kind = re.sub(r"python3\.\d+", "python3", name)
+        return False if kind in (*self.base.programs, *self.base.missing) else None
 
     @property
     def base_version(self) -> str:

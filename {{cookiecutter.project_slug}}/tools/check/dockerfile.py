@@ -167,58 +167,38 @@ def read_instruction(line: str, number: int, escape: str) -> Instruction:
 
 def split_flags(text: str) -> tuple[list[str], str]:
     """Split the leading --flags off."""
-    flags = []
+    flags: list[str] = []
     text = text.lstrip(SPACE)
     while text.startswith("--"):
-        word = []
-        quote = ""
-        position = 0
-        while position < len(text):
-            character = text[position]
-            if not quote and character in SPACE:
-                break
-            if character == "\\" and position + 1 < len(text):
-                position += 1
-                word.append(text[position])
-            elif character == "\\":
-                pass
-            elif not quote and character in "'\"":
-                quote = character
-            elif character == quote:
-                quote = ""
-            else:
-                word.append(character)
-            position += 1
-        if word == ["-", "-"]:
-            return flags, text[position:]
-        flags.append("".join(word))
-        text = text[position:].lstrip(SPACE)
+        word, text = first_word(text)
+        if word == "--":
+            break
+        flags.append(word)
+        text = text.lstrip(SPACE)
     return flags, text
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """Return the first word without its quotes and escapes, and what stands behind it."""
+    word, quote, escaped = "", "", False
+    for position, character in enumerate(text):
+        if not quote and not escaped and character in SPACE:
+            return word, text[position:]
+        if escaped or character not in ("\\", quote or "'", quote or '"'):
+            word, escaped = word + character, False
+        elif character == "\\":
+            escaped = True
+        else:
+            quote = "" if quote else character
+    return word, ""
 
 
 def split_words(text: str, escape: str) -> list[str]:
     """Split at blanks outside quotes; quotes and escapes stay."""
-    words = []
-    word: list[str] = []
-    quote = ""
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == escape and quote != "'":
-            # An escape at the very end is dropped.
-            word.extend(text[position : position + 2] if position + 1 < len(text) else "")
-            position += 1
-        elif not quote and character in SPACE:
-            words.append("".join(word))
-            word = []
-        else:
-            if not quote and character in "'\"":
-                quote = character
-            elif character == quote:
-                quote = ""
-            word.append(character)
-        position += 1
-    return [each for each in [*words, "".join(word)] if each]
+    e = re.escape(escape)
+    # An escape at the very end is dropped.
+    quoted = rf"'[^']*(?:'|\Z)|\"(?:{e}.|[^\"{e}])*(?:\"|(?={e}?\Z))"
+    return re.findall(rf"(?:{e}.|{quoted}|[^{SPACE}'\"{e}])+", text, re.DOTALL)
 
 
 def heredoc_names(instruction: Instruction) -> list[tuple[str, bool]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
 from check.bases import CONDA, SYSTEM_PATH
 from check.dockerfile import Instruction
-from check.runs import Run, Runs
+from check.launchers import conda_target
+from check.runs import CONDAS, Run, Runs
 from check.stages import is_within
 
-CONDAS = ("conda", "mamba", "micromamba")
 PROJECT_TOOLS = ("poetry", "pdm", "pipenv", "uv", "pixi", "rye", "hatch")
 # What pip installs for the build's sake; nothing of the program's own.
 TOOLS = re.compile(
@@ -55,7 +54,7 @@ class Environments(Runs):
     def conda_prefixes(self) -> set[str]:
         """Where a conda lies; "" where the place is unknown."""
         found = {"/opt/conda"} if self.base.path == CONDA else set()
-        for _, words in self.commands:
+        for _, words, _ in self.commands:
             line = " ".join(words)
             # The installer runs in batch mode: bash Miniforge3.sh -b -p /opt/conda
             if re.match(r"(\S*/)?(ba)?sh |\S+\.sh ", line) and re.search(r" -\w*b", line):
@@ -69,7 +68,7 @@ class Environments(Runs):
     @cached_property
     def places(self) -> dict[str, None]:
         """The environments that RUN makes, in order: a path, or the name of one of conda's."""
-        made = (self.environment_made(run, words) for run, words in self.commands)
+        made = (self.environment_made(run, words) for run, words, _ in self.commands)
         return dict.fromkeys(place for place in made if place is not None)
 
     def environment_made(self, run: Run, words: list[str]) -> str | None:
@@ -96,29 +95,14 @@ class Environments(Runs):
     @cached_property
     def installs(self) -> list[Install]:
         """What pip and its like install."""
-        found = []
-        active, before = "", None
-        for run, words in self.commands:
-            if run is not before:  # what is activated ends with its RUN
-                by_shell = run.shell and posixpath.basename(run.shell[0]) in CONDAS
-                active, before = (conda_target(run.shell) if by_shell else ""), run
-            active = activated(words) or active
-            found += self.installed(run, words, active)
-        return found
+        found = (self.installed(*each) for each in self.commands)
+        return [each for each in found if each]
 
-    def installed(self, run: Run, words: list[str], active: str) -> Iterator[Install]:
+    def installed(self, run: Run, words: list[str], active: str) -> Install | None:
         name, line = posixpath.basename(words[0]), " ".join(words)
-        if name in (*CONDAS, *PROJECT_TOOLS) and words[1:2] == ["run"]:
-            inner = [each for each in words[2:] if not each.startswith("--no-capture")]
-            if name in CONDAS:
-                active = conda_target(inner) or active
-                inner = inner[inner.index(active) + 1 :] if active in inner else inner
-            elif name != "uv":
-                active = f"{name} environment"
-            yield from self.installed(run, inner, active) if inner else ()
-        elif PIP_INSTALL.search(line):
-            yield pip_install(run, words, active)
-        elif name in CONDAS and {"install", "create", "update"} & {*words}:
+        if PIP_INSTALL.search(line):
+            return pip_install(run, words, active)
+        if name in CONDAS and {"install", "create", "update"} & {*words}:
             target = conda_target(words)
             if not target and "env" in words:
                 target = self.name_in_file(words, run)
@@ -126,13 +110,14 @@ class Environments(Runs):
             plain = [each for each in words[1:] if not each.startswith("-") and each not in verbs]
             own = any(not re.match(r"(python|pip)\b", each) for each in plain)
             place = {"": active, "base": ""}.get(target, target)
-            yield Install(place, own, False, run.instruction)
-        elif name in PROJECT_TOOLS and words[1:2] in (["install"], ["sync"]):
+            return Install(place, own, False, run.instruction)
+        if name in PROJECT_TOOLS and words[1:2] in (["install"], ["sync"]):
             bare = re.search(r"--(no-root|no-install-project|no-self|only-deps|no-project)", line)
             table = r"^\[(build-system|tool\.poetry\.scripts|project\.scripts)\]"
             package = re.search(table, self.texts.get("pyproject.toml", ""), re.MULTILINE)
             place = self.project_place(name, run, line) or active
-            yield Install(place, True, bool(package and not bare), run.instruction)
+            return Install(place, True, bool(package and not bare), run.instruction)
+        return None
 
     def project_place(self, tool: str, run: Run, line: str) -> str:
         """Return where a tool of projects installs to: "" for what PATH finds."""
@@ -205,26 +190,6 @@ def pip_install(run: Run, words: list[str], active: str) -> Install:
     folder = "" if folder in ("/usr", "/usr/local", "/opt/conda") else folder
     project = any(PROJECT.fullmatch(each) for each in own)
     return Install(folder or active, bool(own), project, run.instruction)
-
-
-def conda_target(words: list[str]) -> str:
-    """Return the environment that a command of conda names: -n NAME or -p PREFIX."""
-    for option, value in zip(words, [*words[1:], ""]):
-        if option in ("-n", "--name", "-p", "--prefix"):
-            return value
-        if option.startswith(("--name=", "--prefix=")):
-            return option.partition("=")[2]
-    return ""
-
-
-def activated(words: list[str]) -> str:
-    """Return the environment that a command activates for those behind it."""
-    name = posixpath.basename(words[0])
-    if name in (".", "source") and words[1:] and posixpath.basename(words[1]) == "activate":
-        return words[2] if words[2:] else posixpath.dirname(posixpath.dirname(words[1])) or "?"
-    if name in CONDAS and words[1:2] == ["activate"]:
-        return words[2] if words[2:] else "base"
-    return ""
 
 
 def in_environment(path: str, place: str) -> bool:

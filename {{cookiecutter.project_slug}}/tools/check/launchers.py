@@ -5,11 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
 
-INTERPRETER = re.compile(r"python[\d.]*|pypy[\d.]*|Rscript|R|r|java")
-PROGRAM = re.compile(r".*\.(py|R|r|jar|whl|pyz)")
+from check.shell import fields_of
+from check.start import INTERPRETER, PROGRAM
+
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh", "busybox")
 TINI = ("tini", "tini-static", "docker-init")
 INITS = ("dumb-init", "catatonit", "s6-svscan", "my_init", "runsvdir", "systemd")
@@ -46,7 +45,7 @@ LAUNCHERS: dict[str, tuple[str, list[str], int]] = {
     **launchers("passes", "uv run", "--with -p --python --extra --group --project --directory "
                 "--env-file --package --index-url --with-requirements --only-group"),
     **launchers("waits", "time", "-f -o"),
-    **launchers("waits", "setsid, unbuffer"),
+    **launchers("waits", "setsid, unbuffer, xargs"),
     **launchers("waits", "watch", "-n"),
     **launchers("waits", "runuser", "-u -g -G -l -s"),
     **launchers("waits", "conda run, mamba run", "-n -p --name --prefix --cwd"),
@@ -73,20 +72,12 @@ def launcher_of(words: Sequence[str]) -> str:
 OF_PROJECT = ("poetry run", "pipenv run", "uv run", "pdm run", "pixi run", "hatch run", "rye run")
 # python -m NAME → the launcher that it is.
 MODULES = {
-    "torch.distributed.run": "torchrun",
-    "torch.distributed.launch": "torchrun",
+    **dict.fromkeys(("torch.distributed.run", "torch.distributed.launch"), "torchrun"),
+    **dict.fromkeys(("cProfile", "profile", "trace", "debugpy"), "kernprof"),
+    **{each: each for each in ("poetry", "pipenv", "pdm", "uv", "coverage")},
     "accelerate.commands.launch": "accelerate launch",
     "accelerate.commands.accelerate_cli": "accelerate",
     "deepspeed.launcher.runner": "deepspeed",
-    "poetry": "poetry",
-    "pipenv": "pipenv",
-    "pdm": "pdm",
-    "uv": "uv",
-    "coverage": "coverage",
-    "cProfile": "kernprof",
-    "profile": "kernprof",
-    "trace": "kernprof",
-    "debugpy": "kernprof",
 }
 # Scripts of base images that end in exec "$@".
 KNOWN_SCRIPTS = re.compile(
@@ -96,91 +87,69 @@ KNOWN_SCRIPTS = re.compile(
 )
 
 
-class Program(NamedTuple):
-    """The words of a program taken apart."""
-
-    launcher: str = ""  # the interpreter, or the program itself
-    script: str = ""  # the program's file, module or class; "" where none is seen
-    arguments: tuple[str, ...] = ()  # those behind the script
-    kind: str = "file"  # or "module", "class", "inline" (-c, -e), "batch" (R CMD)
-
-    @property
-    def known(self) -> bool:
-        """Whether the launcher is an interpreter."""
-        return bool(INTERPRETER.fullmatch(self.launcher))
+def by_module(words: list[str]) -> list[str]:
+    """Return the words of the launcher that `python -m` starts, else the same."""
+    if INTERPRETER.fullmatch(posixpath.basename(words[0])) and "-m" in words[1:-1]:
+        at = words.index("-m")
+        if words[at + 1] in MODULES and all(each.startswith("-") for each in words[1:at]):
+            return [*MODULES[words[at + 1]].split(), *words[at + 2 :]]
+    return words
 
 
-# Options of interpreters that take the next word.
-WITH_VALUE = {
-    *("-cp", "-classpath", "--class-path", "-W", "-X", "--encoding", "-p", "--module-path"),
-    *("--add-modules", "-g", "--add-opens", "--add-exports"),
-}
-
-
-def program_of(words: Sequence[str]) -> Program:
-    """Take the words of a command apart: interpreter, program, arguments."""
-    if not words:
-        return Program()
-    launcher, rest = posixpath.basename(words[0]), list(words[1:])
-    if not INTERPRETER.fullmatch(launcher):
-        is_file = PROGRAM.fullmatch(words[0]) or words[0].endswith((".sh", ".bash"))
-        return Program(launcher, words[0] if is_file else "", tuple(rest))
-    is_r = launcher in ("R", "Rscript", "r")
-    if launcher == "R" and rest[:1] == ["CMD"]:
-        return Program(launcher, kind="batch")
-    while rest:
-        word = rest.pop(0)
-        if is_r and word.startswith("--file="):
-            return Program(launcher, word[7:], tuple(rest))
-        if word == "-c" or (word.startswith("-e") if is_r else word == "-e"):
-            return Program(launcher, "", tuple(rest[1:]), "inline")
-        if word in ("-m", "--module") and rest:
-            return Program(launcher, rest[0], tuple(rest[1:]), "module")
-        if word in ("-jar", "-f") and rest:
-            return Program(launcher, rest[0], tuple(rest[1:]))
-        if is_r and word == "--args":
+def behind(words: list[str], key: str) -> list[str]:
+    """Return the words of the program behind a launcher and its options."""
+    _, valued, count = LAUNCHERS[key]
+    rest = words[len(key.split()) :]
+    if valued == ["*"]:
+        return behind_unknown(rest)
+    while rest and (rest[0].startswith("-") or (key in TAKE_VALUES and "=" in rest[0])):
+        word, *rest = rest
+        if word == "--":
             break
-        if word in WITH_VALUE:
+        if key == "env" and word.startswith(("-S", "--split-string")):
+            text = re.sub(r"^(-S|--split-string)=?", "", word)
+            return [*fields_of(text), *rest] if text else [*fields_of("".join(rest[:1])), *rest[1:]]
+        if word in ("-m", "--module") and key in ("uv run", "pdm run"):
+            return ["python", "-m", *rest]
+        if word in valued:
             rest = rest[1:]
-        elif not word.startswith(("-", "@")) and launcher != "R":  # R ignores plain words
-            return Program(launcher, word, tuple(rest), "class" if launcher == "java" else "file")
-    return Program(launcher)
+    if key == "taskset" and rest and not re.fullmatch(r"[\da-fx,-]+", rest[0]):
+        count = 0  # -c took it
+    rest = rest[count:]
+    rest = rest[1:] if rest[:1] == ["--"] else rest
+    return ["python", *rest] if key == "uv run" and rest and rest[0].endswith(".py") else rest
 
 
-@dataclass(frozen=True)
-class Start:
-    """What process 1 does in the end, on one way through the scripts before the program."""
+# Launchers that take NAME=value before the program.
+TAKE_VALUES = ("env", "exec", "sudo")
 
-    words: tuple[str, ...] = ()  # the program's, with the "train" where it arrives
-    waits: str = ""  # what waits for the program and passes no SIGTERM on
-    unsure: str = ""  # what can't be followed
-    init: str = ""
-    active: str = ""  # the environment that is activated for it; "?" one that can't be told
-    folder: str = ""  # the folder it is started in, "" for WORKDIR, "?" for an unknown one
-    stops: bool = False  # no program: the script ends
-    refuses: bool = False  # and does so with an exit code that is not 0
 
-    @property
-    def is_train(self) -> bool:
-        """Whether "train" itself is what is looked for as a program."""
-        return self.words == ("train",)
+def behind_unknown(rest: list[str]) -> list[str]:
+    """Return the words from the first one on that looks like a program."""
+    for number, word in enumerate(rest):
+        if INTERPRETER.fullmatch(posixpath.basename(word)):
+            return rest[number:]
+        if " " in word and PROGRAM.fullmatch(word.split()[-1]):
+            return word.split()
+        if PROGRAM.fullmatch(word) and not word.startswith("-"):
+            return ["python", *rest[number:]] if word.endswith(".py") else rest[number:]
+        if word in ("-m", "--module") and rest[number + 1 :]:
+            return ["python", *rest[number:]]
+    return []
 
-    @property
-    def own_words(self) -> tuple[str, ...]:
-        """The words without the "train" that SageMaker adds."""
-        return self.words[:-1] if self.words[-1:] == ("train",) else self.words
 
-    @property
-    def program(self) -> Program:
-        return program_of(self.words)
+def conda_target(words: Sequence[str]) -> str:
+    """Return the environment that a command of conda names: -n NAME or -p PREFIX."""
+    for option, value in zip(words, [*words[1:], ""]):
+        if option in ("-n", "--name", "-p", "--prefix"):
+            return value
+        if option.startswith(("--name=", "--prefix=")):
+            return option.partition("=")[2]
+    return ""
 
-    @property
-    def own_program(self) -> Program:
-        return program_of(self.own_words)
 
-    def but(self, **changes) -> Start:
-        """Return the start with something else; of what waits and its like the first counts."""
-        for name in ("waits", "unsure", "active", "init"):
-            if getattr(self, name):
-                changes.pop(name, None)
-        return replace(self, **changes)
+def environment_of(words: Sequence[str], key: str) -> str:
+    """Return the environment that a launcher starts the program in: a path, a name, or ""."""
+    if key in ("conda run", "mamba run", "micromamba run"):
+        return conda_target(words) or "base"
+    return f"{key.split()[0]} environment" if key in OF_PROJECT else ""

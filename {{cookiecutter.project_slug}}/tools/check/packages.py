@@ -6,12 +6,12 @@ import posixpath
 import re
 
 from check.environments import in_environment
-from check.launchers import Start
 from check.program import interpreter_of
 from check.repository import Repository
 from check.rules import Found, rule
 from check.runs import PYTHON_NAME, Run
 from check.shell import Block, Chain, Node, simple_commands
+from check.start import Start
 
 
 @rule("error", "C1", of_image=True)

@@ -7,21 +7,18 @@ import re
 from dataclasses import replace
 
 from check.contents import Contents
-from check.environments import conda_target
 from check.launchers import (
-    INTERPRETER,
     KNOWN_SCRIPTS,
     LAUNCHERS,
-    MODULES,
-    OF_PROJECT,
-    PROGRAM,
     SHELLS,
-    Start,
+    behind,
+    by_module,
+    environment_of,
     launcher_of,
 )
 from check.script import Walker
-from check.shell import fields_of
 from check.stages import Stage
+from check.start import PROGRAM, Start
 
 
 def starts_of(image: Stage, contents: Contents) -> list[Start]:
@@ -72,11 +69,8 @@ class Follower:
             start = start.but(unsure=key)
         elif key == "tini":
             start = start.but(init=posixpath.basename(words[0]))
-        if key in OF_PROJECT:
-            return replace(start, active=f"{key.split()[0]} environment")
-        if key in ("conda run", "mamba run", "micromamba run"):
-            return replace(start, active=conda_target(words) or "base")
-        return start
+        place = environment_of(words, key)
+        return replace(start, active=place) if place else start
 
     def su(self, words: list[str], start: Start, depth: int) -> list[Start]:
         """su USER -c "command" [arguments]"""
@@ -158,54 +152,3 @@ class Follower:
     def text_of(self, word: str, start: Start, on_path: bool = True) -> str | None:
         """Return the text of a file in the image, if it is known."""
         return self.contents.text_at(self.where(word, start, on_path))
-
-
-def by_module(words: list[str]) -> list[str]:
-    """Return the words of the launcher that `python -m` starts, else the same."""
-    if INTERPRETER.fullmatch(posixpath.basename(words[0])) and "-m" in words[1:-1]:
-        at = words.index("-m")
-        if words[at + 1] in MODULES and all(each.startswith("-") for each in words[1:at]):
-            return [*MODULES[words[at + 1]].split(), *words[at + 2 :]]
-    return words
-
-
-def behind(words: list[str], key: str) -> list[str]:
-    """Return the words of the program behind a launcher and its options."""
-    _, valued, count = LAUNCHERS[key]
-    rest = words[len(key.split()) :]
-    if valued == ["*"]:
-        return behind_unknown(rest)
-    while rest and (rest[0].startswith("-") or (key in TAKE_VALUES and "=" in rest[0])):
-        word, *rest = rest
-        if word == "--":
-            break
-        if key == "env" and word.startswith(("-S", "--split-string")):
-            text = re.sub(r"^(-S|--split-string)=?", "", word)
-            return [*fields_of(text), *rest] if text else [*fields_of("".join(rest[:1])), *rest[1:]]
-        if word in ("-m", "--module") and key in ("uv run", "pdm run"):
-            return ["python", "-m", *rest]
-        if word in valued:
-            rest = rest[1:]
-    if key == "taskset" and rest and not re.fullmatch(r"[\da-fx,-]+", rest[0]):
-        count = 0  # -c took it
-    rest = rest[count:]
-    rest = rest[1:] if rest[:1] == ["--"] else rest
-    return ["python", *rest] if key == "uv run" and rest and rest[0].endswith(".py") else rest
-
-
-# Launchers that take NAME=value before the program.
-TAKE_VALUES = ("env", "exec", "sudo")
-
-
-def behind_unknown(rest: list[str]) -> list[str]:
-    """Return the words from the first one on that looks like a program."""
-    for number, word in enumerate(rest):
-        if INTERPRETER.fullmatch(posixpath.basename(word)):
-            return rest[number:]
-        if " " in word and PROGRAM.fullmatch(word.split()[-1]):
-            return word.split()
-        if PROGRAM.fullmatch(word) and not word.startswith("-"):
-            return ["python", *rest[number:]] if word.endswith(".py") else rest[number:]
-        if word in ("-m", "--module") and rest[number + 1 :]:
-            return ["python", *rest[number:]]
-    return []

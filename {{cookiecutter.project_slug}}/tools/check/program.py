@@ -6,11 +6,12 @@ import posixpath
 import re
 
 from check.advice import advice, interpreted
-from check.launchers import SHELLS, Program, Start
+from check.launchers import SHELLS
 from check.repository import LANGUAGES, Repository
 from check.rules import Found, rule
 from check.runs import PYTHON_NAME
 from check.stages import is_within
+from check.start import Program, Start
 
 # What serves and never ends, or takes no argument "train".
 SERVERS = {

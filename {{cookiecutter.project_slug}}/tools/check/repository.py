@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from check.build import Build
     from check.contents import Contents
     from check.dockerfile import Instruction
-    from check.process import Start
     from check.stages import Stage
+    from check.start import Start
 
 JOB = "training-job.json"
 # What only a repository of this template has.

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from check.bases import Base, base_of
 from check.dockerfile import DockerfileError, Instruction, expand
+from check.launchers import behind, conda_target, environment_of, launcher_of
 from check.shell import Node, ShellError, Simple, parse, simple_commands, unquoted
 from check.stages import Stage, absolute, is_within
 
+CONDAS = ("conda", "mamba", "micromamba")
 MANAGERS = ("apt-get", "apt", "aptitude", "yum", "dnf", "microdnf", "apk", "zypper", "tdnf")
 # Package of a system → the interpreters that it brings.
 BRINGS = [
@@ -24,8 +26,6 @@ BRINGS = [
      r"|libreoffice.*|spark|r-cran-rjava", "java"),
 ]  # fmt: skip
 PYTHON_NAME = re.compile(r"(python|pypy)(\d[\d.]*)?")
-# What stands before a command and is none of its own.
-BEFORE = ("sudo", "env", "exec", "command", "time", "nice", "xargs")
 # What installs that which can't be read here.
 OPAQUE = re.compile(
     r"(curl|wget)[^\n]*\|\s*(sudo )?(-\S+ )?(ba|da|z)?sh\b|\bmake\b[^\n]*install|pyenv|asdf"
@@ -51,6 +51,14 @@ class Run(NamedTuple):
         return list(simple_commands(self.nodes or []))
 
 
+class Command(NamedTuple):
+    """A command of a RUN, and the environment that is active for it."""
+
+    run: Run
+    words: list[str]
+    place: str
+
+
 class Runs:
     """What the RUNs of a stage do, and the system packages that they install."""
 
@@ -61,7 +69,7 @@ class Runs:
         self.base: Base = base_of(self.stage.root.base)
         self.runs = list(self.read_runs())
         self.text = "\n".join(run.text for run in self.runs)
-        self.commands = [(run, each) for run in self.runs for each in self.words_of(run)]
+        self.commands = [each for run in self.runs for each in self.commands_of(run)]
 
     def value(self, text: str, escape: str = "\\") -> str:
         try:
@@ -83,25 +91,35 @@ class Runs:
                 text = text_of(each)
                 yield Run(each, text, nodes_of(each, text), folder, shell)
 
-    def words_of(self, run: Run) -> Iterator[list[str]]:
-        """Yield the words of a RUN's commands, values put in; scripts of the repository inlined."""
+    def commands_of(self, run: Run) -> Iterator[Command]:
+        """Yield a RUN's commands, values put in; scripts of the repository inlined."""
+        by_shell = posixpath.basename("".join(run.shell[:1])) in CONDAS
+        place = conda_target(run.shell) if by_shell else ""
         for each in run.commands:
-            words = [self.value(word) for word in each.words]
-            while words and re.match(r"\w+=", words[0]):
-                words.pop(0)
-            while words and words[0] in BEFORE:
-                words.pop(0)
-                while words and (words[0].startswith("-") or "=" in words[0]):
-                    words.pop(0)
-            if words:
-                yield words
+            words, inner = self.bare([self.value(word) for word in each.words])
+            if not words:
+                continue
+            place = activated(words) or place
+            yield Command(run, words, inner or place)
             files = [word for word in words[:2] if word.endswith(".sh") or "/" in word]
             text = self.texts.get(self.file_at(files[-1], run) if files else "", "")
-            if re.match(r"#!.*sh\b", text):
-                inner = simple_commands(read_nodes(text) or [])
-                yield from (
-                    [self.value(word) for word in each.words] for each in inner if each.words
-                )
+            nodes = read_nodes(text) if re.match(r"#!.*sh\b", text) else None
+            for script in simple_commands(nodes or []):
+                if script.words:
+                    yield Command(run, [self.value(word) for word in script.words], place)
+
+    def bare(self, words: list[str]) -> tuple[list[str], str]:
+        """Return a command without what stands before it, and the environment it runs in."""
+        place = ""
+        while words and re.match(r"\w+=", words[0]):
+            words = words[1:]
+        while words and launcher_of(words):
+            key = launcher_of(words)
+            place = environment_of(words, key) or place
+            if not behind(words, key):
+                break
+            words = behind(words, key)
+        return words, place
 
     def file_at(self, name: str, run: Run) -> str:
         """Return the repository's file that a RUN finds under a name."""
@@ -147,7 +165,7 @@ class Runs:
     def packages(self) -> list[str]:
         """The system packages that RUN installs, without their versions."""
         found = []
-        for _, words in self.commands:
+        for _, words, _ in self.commands:
             installs = {"install", "add", "in", "localinstall"} & {*words}
             if posixpath.basename(words[0]) in MANAGERS and installs:
                 plain = [re.split(r"[=<>~]|:(?=amd64)", word)[0] for word in words[2:]]
@@ -160,7 +178,7 @@ class Runs:
         unread = any("$" in each or each.endswith((".deb", ".rpm")) for each in self.packages)
         if unread or any(run.nodes is None for run in self.runs):
             return True
-        own = [words[0] for _, words in self.commands if words[0].startswith(("./", "/"))]
+        own = [words[0] for _, words, _ in self.commands if words[0].startswith(("./", "/"))]
         by_own = any(not is_within(each, "/usr") and "bin/" not in each for each in own)
         return by_own or bool(OPAQUE.search(CONDA_INSTALLER.sub("", self.text)))
 
@@ -181,7 +199,17 @@ class Runs:
         names = {name}
         if PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3"):
             names |= {"pip", "pip3"}
-        return any(words[0] in names for _, words in self.commands)
+        return any(words[0] in names for _, words, _ in self.commands)
+
+
+def activated(words: list[str]) -> str:
+    """Return the environment that a command activates for those behind it."""
+    name = posixpath.basename(words[0])
+    if name in (".", "source") and words[1:] and posixpath.basename(words[1]) == "activate":
+        return words[2] if words[2:] else posixpath.dirname(posixpath.dirname(words[1])) or "?"
+    if name in CONDAS and words[1:2] == ["activate"]:
+        return words[2] if words[2:] else "base"
+    return ""
 
 
 def text_of(run: Instruction) -> str:

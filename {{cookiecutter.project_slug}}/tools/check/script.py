@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 from check.contents import Contents
-from check.environments import activated
-from check.launchers import INTERPRETER, SHELLS, Start, launcher_of
+from check.launchers import SHELLS, launcher_of
+from check.runs import activated
 from check.shell import (
     Block,
     Case,
@@ -26,16 +26,17 @@ from check.shell import (
     unquoted,
 )
 from check.stages import absolute
+from check.start import INTERPRETER, Start
 
 MOST = 40  # ways through a script
 TESTS = ("[", "[[", "test")
-NUMBERS = {
-    "-eq": operator.eq,
-    "-ne": operator.ne,
-    "-gt": operator.gt,
-    "-ge": operator.ge,
-    "-lt": operator.lt,
-    "-le": operator.le,
+NUMBERS = {f"-{each}": getattr(operator, each) for each in ("eq", "ne", "gt", "ge", "lt", "le")}
+# Commands of the shell's own → the method that does them.
+BUILTINS = {
+    **dict.fromkeys(("export", "declare", "local", "readonly", "typeset"), "export"),
+    **dict.fromkeys(("conda", "mamba", "micromamba"), "conda"),
+    **dict.fromkeys((".", "source"), "source"),
+    **{each: each for each in ("set", "shift", "cd", "trap", "wait", "exit", "eval", "exec")},
 }
 # $NAME, ${NAME}, ${NAME:-default}, ${NAME#prefix}
 VARIABLE = re.compile(r"\$(?:(\w+|[@*#])|\{(\w+|[@*#])(:?[-=+?]|#)?([^}]*)\})")
@@ -223,7 +224,7 @@ class Walker:
             ends = self.deeper(shell.functions[words[0]], inner)
             return [replace(each, arguments=shell.arguments) for each in ends]
         if words[0] in BUILTINS:
-            return BUILTINS[words[0]](self, words, shell)
+            return getattr(self, BUILTINS[words[0]])(words, shell)
         return [shell if words[0] in TESTS else self.waited(words, shell)]
 
     def export(self, words: list[str], shell: Shell) -> list[Shell]:
@@ -322,21 +323,6 @@ class Walker:
         return [unquoted(expanded)]
 
 
-BUILTINS = {
-    **dict.fromkeys(("export", "declare", "local", "readonly", "typeset"), Walker.export),
-    **dict.fromkeys(("conda", "mamba", "micromamba"), Walker.conda),
-    **dict.fromkeys((".", "source"), Walker.source),
-    "set": Walker.set,
-    "shift": Walker.shift,
-    "cd": Walker.cd,
-    "trap": Walker.trap,
-    "wait": Walker.wait,
-    "exit": Walker.exit,
-    "eval": Walker.eval,
-    "exec": Walker.exec,
-}
-
-
 def value_of(match: re.Match, shell: Shell) -> str:
     """Return the value of a variable, or its text where the value is not known."""
     name, sign, operand = match[1] or match[2], match[3] or "", match[4] or ""
@@ -363,7 +349,7 @@ def vague(end: Shell, shell: Shell) -> Shell:
 
 
 def is_test(node: Simple) -> bool:
-    return node.words[:1] in (["["], ["[["], ["test"])
+    return bool(node.words) and node.words[0] in TESTS
 
 
 def negated(truth: bool | None) -> bool | None:

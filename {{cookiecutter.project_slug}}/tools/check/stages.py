@@ -167,23 +167,26 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
     *sources, last = words
     target = stage.path(last)
     stage.copies.append((instruction, target, sources))
-    origin = instruction.flag("from")
     into = last.endswith(("/", "/.")) or last == "." or len(sources) > 1 or is_folder(stage, target)
+    origin = expand(instruction.flag("from") or "", stage.variables, instruction.escape)
+    other = find_stage(origin, stages[:-1])
+    files = {path[1:]: name for path, name in other.files.items()} if other else {}
+    heredocs = dict(instruction.heredocs)
     for source in sources:
-        name = posixpath.basename(source)
         opened = re.fullmatch(r"\d*<<-?[\"']?(.+?)[\"']?", source)
-        if opened and opened[1] in dict(instruction.heredocs):
+        source = posixpath.normpath("/" + source).lstrip("/")
+        if opened and opened[1] in heredocs:
             path = posixpath.join(target, opened[1]) if into else target
             stage.files[path] = ""
-            stage.heredocs[path] = dict(instruction.heredocs)[opened[1]]
-        elif origin is not None:
-            other = find_stage(expand(origin, stage.variables, instruction.escape), stages[:-1])
-            copy_from(stage, other.files if other else {}, absolute(source), target, into)
+            stage.heredocs[path] = heredocs[opened[1]]
+        elif origin:
+            if lay(stage, files, source, target, into) != "file":
+                lay_unknown(stage, source, target, into)
         elif re.match(r"(https?|git)[:@]|.*\.tar(\.\w+)?$", source):
             stage.unknown.add(target)
-            stage.files[posixpath.join(target, name)] = ""
-        else:
-            copy_context(stage, source, target, into, context)
+            stage.files[posixpath.join(target, posixpath.basename(source))] = ""
+        elif not lay(stage, context, source, target, into) and source.split("/")[0] in BUILT:
+            lay_unknown(stage, source, target, into)
 
 
 def is_folder(stage: Stage, path: str) -> bool:
@@ -191,36 +194,20 @@ def is_folder(stage: Stage, path: str) -> bool:
     return is_within(stage.workdir, path) or any(is_within(each, path) for each in stage.files)
 
 
-def copy_context(
-    stage: Stage, source: str, target: str, into: bool, context: Mapping[str, str]
-) -> None:
-    """Lay files of the repository into the image."""
-    source = posixpath.normpath("/" + source).lstrip("/")
+def lay(stage: Stage, files: Mapping[str, str], source: str, target: str, into: bool) -> str:
+    """Lay what a source means of some files into the image; return what it is, "" for nothing."""
     depth = len(source.split("/")) if source else 0
-    found = False
-    for seen, name in context.items():
-        parts = seen.split("/")
+    found = ""
+    for path, name in files.items():
+        parts = path.split("/")
         if source and not matches(source, "/".join(parts[:depth])):
             continue
-        found = True
-        if len(parts) > depth:  # a folder: its content is laid
+        found = "folder" if len(parts) > depth else "file"
+        if found == "folder":  # its content is laid
             stage.files[absolute(posixpath.join(target, *parts[depth:]))] = name
         else:
             stage.files[posixpath.join(target, parts[-1]) if into else target] = name
-    if not found and source.partition("/")[0] in BUILT:
-        lay_unknown(stage, source, target, into)
-
-
-def copy_from(stage: Stage, files: Mapping[str, str], source: str, target: str, into: bool) -> None:
-    """Lay files of another stage or image into this one, as far as they are known."""
-    for path, name in files.items():
-        if path != source and is_within(path, source):
-            stage.files[posixpath.join(target, posixpath.relpath(path, source))] = name
-    if source in files:
-        inside = posixpath.join(target, posixpath.basename(source)) if into else target
-        stage.files[inside] = files[source]
-    else:
-        lay_unknown(stage, source, target, into)
+    return found
 
 
 def lay_unknown(stage: Stage, source: str, target: str, into: bool) -> None:

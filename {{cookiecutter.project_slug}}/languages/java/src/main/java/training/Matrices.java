@@ -14,46 +14,85 @@ import training.job.Log;
 import training.job.TrainingFailure;
 
 /**
- * The rows of the channels on this host, in XGBoost's form.
+ * The rows of the channels on this host, in XGBoost's form: in files where the memory is too small.
+ *
+ * <p>The model has the same bytes, whichever the way.
  *
  * @param byChannel "training" and, if it is there, "validation"
  * @param rows of all hosts, by channel
  */
 record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Long> rows) {
-  /** Reads the channels; on several hosts, one may have no rows. */
-  static Matrices read(Map<String, List<Path>> channels, String target, Cluster cluster)
+  /**
+   * Reads the channels; on several hosts, one may have no rows.
+   *
+   * @param depth how many levels a tree has
+   */
+  static Matrices read(
+      Map<String, List<Path>> channels, String target, int depth, Cluster cluster)
+      throws IOException, XGBoostError, InterruptedException {
+    return read(channels, target, cluster, tables -> {
+      // All or none: they meet the other hosts at other times.
+      boolean large = cluster.onAnyHost(Way.large(tables.values()));
+      return large ? Way.of(tables.values(), depth) : Way.ofCopies(tables.values());
+    });
+  }
+
+  /** Finds the way for the tables of the channels. */
+  interface Chooser {
+    Way choose(Map<String, Spool> tables) throws IOException, InterruptedException;
+  }
+
+  static Matrices read(
+      Map<String, List<Path>> channels, String target, Cluster cluster, Chooser chooser)
       throws IOException, XGBoostError, InterruptedException {
     Columns columns = Columns.of(channels.get("training"), target, cluster);
     Matrices matrices = new Matrices(columns, new LinkedHashMap<>(), new LinkedHashMap<>());
-    for (String channel : List.of("training", "validation")) {
-      if (channels.containsKey(channel)) {
-        matrices.read(channel, channels.get(channel), cluster);
+    Map<String, Spool> tables = new LinkedHashMap<>();
+    try {
+      for (String channel : List.of("training", "validation")) {
+        if (channels.containsKey(channel)) {
+          Table table = new Table(columns);
+          tables.put(channel, table.rows());
+          table.read(channels.get(channel));
+          if (channel.equals("training")) {
+            table.completeCategories(cluster);
+          }
+          matrices.count(channel, table.rows().rows(), cluster);
+        }
+      }
+      matrices.fill(tables, chooser.choose(tables));
+    } finally {
+      for (Spool table : tables.values()) {
+        table.close();
       }
     }
     return matrices;
   }
 
-  private void read(String channel, List<Path> files, Cluster cluster)
-      throws IOException, XGBoostError, InterruptedException {
-    try (Table table = new Table(columns)) {
-      table.read(files);
-      if (channel.equals("training")) {
-        table.completeCategories(cluster);
-      }
-      String own = String.valueOf(table.rows().rows());
-      Log.line("Read %s rows of %s.".formatted(own, channel));
-      rows.put(channel, cluster.collect(own).values().stream().mapToLong(Long::parseLong).sum());
-      if (rows.get(channel) == 0) {
-        throw new TrainingFailure("%s has a header but no rows.".formatted(columns.place()));
-      }
-      DMatrix matrix = of(table.rows());
-      matrix.setFeatureNames(columns.features().toArray(new String[0]));
-      matrix.setFeatureTypes(columns.types());
-      byChannel.put(channel, matrix);
+  private void count(String channel, long own, Cluster cluster) throws InterruptedException {
+    Log.line("Read %s rows of %s.".formatted(own, channel));
+    rows.put(channel, cluster.collect(String.valueOf(own)).values().stream()
+        .mapToLong(Long::parseLong)
+        .sum());
+    if (rows.get(channel) == 0) {
+      throw new TrainingFailure("%s has a header but no rows.".formatted(columns.place()));
     }
   }
 
-  private static DMatrix of(Spool rows) throws IOException, XGBoostError {
+  /** Makes the matrices; where there are no rows, XGBoost can make no files. */
+  void fill(Map<String, Spool> tables, Way way) throws IOException, XGBoostError {
+    Path files = way == Way.ON_DISK ? Spool.folder() : null;
+    for (Map.Entry<String, Spool> table : tables.entrySet()) {
+      Spool rows = table.getValue();
+      DMatrix matrix = way == Way.COPIED ? copied(rows)
+          : QuantileMatrix.of(rows, columns, training(), rows.rows() == 0 ? null : files);
+      matrix.setFeatureNames(columns.features().toArray(new String[0]));
+      matrix.setFeatureTypes(columns.types());
+      byChannel.put(table.getKey(), matrix);
+    }
+  }
+
+  private static DMatrix copied(Spool rows) throws IOException, XGBoostError {
     int width = rows.width() - 1;
     float[] targets = new float[(int) rows.rows()];
     BigDenseMatrix values = new BigDenseMatrix(targets.length, width);
@@ -76,6 +115,7 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
     }
   }
 
+  /** Returns the matrix of the training rows, null as long as there is none. */
   DMatrix training() {
     return byChannel.get("training");
   }

@@ -83,7 +83,8 @@ public final class Model implements Algorithm {
         "seed_per_iteration", true,
         // The CPUs of the container, not of the machine.
         "nthread", Runtime.getRuntime().availableProcessors());
-    matrices = Matrices.read(channels, settings.get(TARGET), cluster);
+    matrices = Matrices.read(
+        channels, settings.get(TARGET), settings.get(MAX_DEPTH), cluster);
     booster = Xgboost.booster(parameters, matrices);
   }
 

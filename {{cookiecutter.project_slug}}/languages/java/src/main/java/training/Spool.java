@@ -1,6 +1,7 @@
 package training;
 
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -17,13 +18,14 @@ import java.nio.file.StandardOpenOption;
  * <p>The file has no name, so that it is gone with this process, however that ends.
  */
 final class Spool implements AutoCloseable {
-  private static final Path FOLDER = Path.of(System.getProperty("java.io.tmpdir"));
-  private static final int BYTES_AT_ONCE = 1 << 24;
+  static final Path FOLDER = Path.of(System.getProperty("java.io.tmpdir"));
+  static final int BYTES_AT_ONCE = 1 << 22;
 
   private final int width;
   private final FileChannel file;
   private final ByteBuffer block;
   private long rows;
+  private boolean lacksValues;
 
   /** Makes an empty one, with so many values in a row. */
   Spool(int width) throws IOException {
@@ -48,9 +50,15 @@ final class Spool implements AutoCloseable {
     return width;
   }
 
+  /** Returns whether any value is missing. */
+  boolean lacksValues() {
+    return lacksValues;
+  }
+
   void add(float[] row) throws IOException {
     for (float value : row) {
       block.putFloat(value);
+      lacksValues |= Float.isNaN(value);
     }
     rows++;
     if (!block.hasRemaining()) {
@@ -84,8 +92,21 @@ final class Spool implements AutoCloseable {
         .asFloatBuffer();
   }
 
+  /** Frees the disk, which the parts would still hold. */
   @Override
   public void close() throws IOException {
+    file.truncate(0);
     file.close();
+  }
+
+  /** Returns a folder for the files of others, which is gone with this process too. */
+  static Path folder() throws IOException {
+    Path folder = Files.createTempDirectory(FOLDER, "rows");
+    // A hook would not outlive SIGKILL: this shell does, and reads until this process has ended.
+    new ProcessBuilder("sh", "-c", "trap '' INT TERM HUP; cat; rm -rf \"$0\"", folder.toString())
+        .redirectOutput(Redirect.DISCARD)
+        .redirectError(Redirect.DISCARD)
+        .start();
+    return folder;
   }
 }

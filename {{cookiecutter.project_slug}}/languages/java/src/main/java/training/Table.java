@@ -19,7 +19,7 @@ import training.job.Log;
  * <p>Files are read one after another, from beginning to end. The rows stay off the Java heap,
  * which is a quarter of the container's memory by default.
  */
-final class Table implements AutoCloseable {
+final class Table {
   private final Columns columns;
   /** Those of each feature, null for one of numbers. */
   private final Categories[] categories;
@@ -68,11 +68,6 @@ final class Table implements AutoCloseable {
         }
       }
     }
-  }
-
-  @Override
-  public void close() throws IOException {
-    rows.close();
   }
 
   /** Takes the fields of a file where they lie in the reader's buffer: no object for each. */
