@@ -7,6 +7,7 @@ import pytest
 
 import job
 from job import TrainingFailure, outcome
+from job.files import scratch
 
 
 def failure_file(root):
@@ -157,10 +158,12 @@ def test_a_model_that_ends_the_process_itself_is_a_failure(root, code):
 
 def test_a_child_of_the_model_may_end_itself(root):
     def train():
+        kept = scratch()
         child = os.fork()
         if child == 0:
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
+        assert kept.exists()
 
     assert outcome.run(train) == 0
     assert not (root / "output/failure").exists()

@@ -308,6 +308,10 @@ FILES = {
         "a,b,c\n0,1,2\n",
         'FILE, line 1: the target column "is_male" is missing; the columns are a, b, c.',
     ),
+    "the target alone": (
+        "is_male\n0\n1\n",
+        "FILE, line 1: there is no column beside the target.",
+    ),
     "a header alone": ("is_male,a\n", "FILE has a header but no rows."),
     "a header alone, without newline": ("is_male,a", "FILE has a header but no rows."),
     "no header": (
@@ -452,19 +456,6 @@ def test_columns_that_differ_between_hosts_name_the_host(run_hosts, tmp_path):
     place = "data/training/a.csv, line 1"
     assert ends[1][2] == f'{place}: column "c" is not in data/training/a.csv of 127.0.0.1.\n'
     assert ends[0][2] == f"Host algo-2 failed: {ends[1][2]}"
-
-
-def test_the_rows_are_in_no_memory_of_their_own(write, monkeypatch):
-    matrices = []
-    new = xgboost.QuantileDMatrix
-    monkeypatch.setattr(
-        xgboost,
-        "QuantileDMatrix",
-        lambda data, *rest, **more: matrices.append(data) or new(data, *rest, **more),
-    )
-    train({"training": [write(GOOD), write(GOOD, "b.csv")]}, 1)
-    assert matrices[0].shape == (8, 2)
-    assert type(matrices[0]).__name__ == "memmap"
 
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):

@@ -18,7 +18,7 @@ from job.algorithm import Algorithm
 from job.files import name_of
 from job.hyperparameters import Hyperparameter
 from job.log import log
-from matrices import quantize, recode, spool
+from matrices import build, recode, spool
 from tables import find_columns, read_headers, read_tables
 
 
@@ -62,20 +62,20 @@ class Model(Algorithm):
         self._columns = columns = find_columns(headers["training"], self._target)
         if not columns:
             raise TrainingFailure(f"{first['training']} has no header.")
-        self._matrices: dict[str, xgboost.QuantileDMatrix] = {}
+        spools = {}
         self._rows = {}
         for channel in used:
             files = headers[channel].items()
             tables = (table for file in files for table in read_tables(*file, columns))
-            features, targets = spool(tables, columns)
+            spools[channel] = spool(tables, columns)
             if channel == "training":
-                recode(features, columns.agree())
-            log(f"Read {len(targets)} rows of {channel}.")
-            self._rows[channel] = sum(cluster.collect(len(targets)).values())
+                recode(spools[channel], columns.agree())
+            rows = len(spools[channel].targets)
+            log(f"Read {rows} rows of {channel}.")
+            self._rows[channel] = sum(cluster.collect(rows).values())
             if self._rows[channel] == 0:
                 raise TrainingFailure(f"{first[channel]} has a header but no rows.")
-            training = self._matrices.get("training")
-            self._matrices[channel] = quantize(features, targets, columns, training)
+        self._matrices = build(spools, columns, self._parameters)
         self._booster = self._new_booster()
 
     def _new_booster(self) -> xgboost.Booster:

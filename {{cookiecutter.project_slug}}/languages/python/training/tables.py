@@ -165,6 +165,8 @@ def _check_columns(path: Path, header: list[str], columns: Columns) -> None:
             f'{place}: the target column "{columns.target}" is missing; '
             f"the columns are {', '.join(header)}."
         )
+    if len(header) == 1:
+        raise TrainingFailure(f"{place}: there is no column beside the target.")
 
 
 def _find_fault(path: Path, header: list[str], columns: Columns) -> None:

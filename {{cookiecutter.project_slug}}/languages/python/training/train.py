@@ -12,7 +12,6 @@ if __name__ == "__main__":
     # Kept for StopRequest. Before this line the kernel drops it, since this is process 1 (C6).
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
-import os
 import sys
 from functools import partial
 
@@ -100,4 +99,4 @@ def train(arguments: list[str], stop: StopRequest) -> None:
 if __name__ == "__main__":
     code = main(sys.argv[1:])
     if code != 0:
-        os._exit(code)  # No orderly end: see cluster.join.
+        outcome.end_process(code)  # No orderly end: see cluster.join.

@@ -3,11 +3,16 @@
 import contextlib
 import json
 import os
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from job import TrainingFailure
+
+_scratch: list[tuple[int, tempfile.TemporaryDirectory]] = []
+_removing = threading.Lock()
 
 
 def root() -> Path:
@@ -48,6 +53,20 @@ def named(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
+
+
+def scratch() -> Path:
+    """Return a new folder for files that are gone at the end, by whatever way train ends."""
+    _scratch.append((os.getpid(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+    return Path(_scratch[-1][1].name)
+
+
+def remove_scratch() -> None:
+    """Remove the folders of `scratch`, for an end that is none of Python's; in a child, none."""
+    with _removing:
+        for process, folder in _scratch:
+            if process == os.getpid():
+                folder.cleanup()
 
 
 def flush(path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from job import TrainingFailure
-from job.files import name_of, root
+from job.files import name_of, remove_scratch, root
 from job.log import log
 
 FAILURE_LENGTH = 1024
@@ -20,7 +20,8 @@ CAUSE_LENGTH = 400
 EARLY = "The program was ended by {} before the model was saved: let train end it."
 
 saving = threading.Lock()  # What holds it is not torn apart by `fail_at_once`.
-_end_process = os._exit
+_over = threading.Event()  # The first failure is the one to tell.
+_exit = os._exit
 _missed: set[str] = set()
 
 
@@ -54,13 +55,13 @@ def _no_way_out() -> Iterator[None]:
     def end(code: int) -> None:
         if os.getpid() == process:
             report_failure(EARLY.format("os._exit()"))
-        _end_process(code or (os.getpid() == process))
+        end_process(code or (os.getpid() == process))
 
     os._exit = end
     try:
         yield
     finally:
-        os._exit = _end_process
+        os._exit = _exit
 
 
 def attempt(what: str, call: Callable[[], Any]) -> Any:
@@ -90,11 +91,20 @@ def fail_at_once(sentence: str) -> None:
     """Report the failure and end the process, from any thread; what is being saved is first."""
     with saving:
         report_failure(sentence)
-        _end_process(1)
+        _over.set()
+        end_process(1)
+
+
+def end_process(code: int) -> None:
+    """End the process with nothing of Python's orderly end but the removal of its files."""
+    remove_scratch()
+    _exit(code)
 
 
 def report_failure(sentence: str, trace: str = "") -> None:
     """Write the sentence to stderr and to /opt/ml/output/failure, the trace after it."""
+    if _over.is_set():
+        return
     print(sentence, trace, sep="\n" if trace else "", file=sys.stderr, flush=True)
     text = f"{sentence}\n"[:FAILURE_LENGTH]
     tail = trace[-(FAILURE_LENGTH - len(text)) :] if len(text) < FAILURE_LENGTH else ""
