@@ -17,7 +17,12 @@ from pathlib import Path
 
 COLUMNS = 20
 STEPS = 3
-PARAMETERS = {"objective": "binary:logistic", "tree_method": "hist", "max_depth": 4}
+PARAMETERS = {
+    "objective": "binary:logistic",
+    "tree_method": "hist",
+    "max_depth": 4,
+    "device": "cpu",
+}
 
 
 # ---- In the container ----------------------------------------------------------------------
@@ -64,42 +69,27 @@ def bare(files):
 
 
 def template(files):
-    """As the template's model.py does."""
-    import xgboost
-
-    return spooled(files, xgboost.QuantileDMatrix)
+    """As the template does where the memory is large enough."""
+    return spooled(files, 2**50)
 
 
-def external(files):
-    """The template's file of numbers, and the matrix in files too."""
-    import xgboost
-
-    class Parts(xgboost.DataIter):
-        def __init__(self, x, y):
-            self.x, self.y = x, y
-            super().__init__(cache_prefix="/data/cache", on_host=False)
-
-        def reset(self):
-            self.at = 0
-
-        def next(self, give):
-            start, self.at = self.at, self.at + 100_000
-            if start < len(self.y):
-                give(data=self.x[start : self.at], label=self.y[start : self.at])
-            return start < len(self.y)
-
-    return spooled(files, lambda x, y: xgboost.ExtMemQuantileDMatrix(Parts(x, y)))
+def on_disk(files):
+    """As it does where it is not."""
+    return spooled(files, 0)
 
 
-def spooled(files, matrix):
+def spooled(files, room):
     sys.path.insert(0, "/opt/ml/code")
-    from tables import read_header, read_table, spool
+    import matrices
+    import tables
 
-    columns = read_header(files[0])
-    tables = (read_table(path, str(files[0]), columns, "is_male") for path in files)
-    x, y = spool(tables, columns, "is_male")
+    matrices.memory = lambda: room
+    headers = tables.read_headers(files)
+    columns = tables.find_columns(headers, "is_male")
+    rows = (table for file in headers.items() for table in tables.read_tables(*file, columns))
+    spool = matrices.spool(rows, columns)
     report("read")
-    return matrix(x, y)
+    return matrices.build({"training": spool}, columns, PARAMETERS)["training"]
 
 
 def again(files):
@@ -152,7 +142,7 @@ def report(what: str) -> None:
     print(f"  {what:8} {seconds} {peak:6} MB", flush=True)
 
 
-WAYS = {each.__name__: each for each in (polars_alone, bare, template, again, external)}
+WAYS = {each.__name__: each for each in (polars_alone, bare, template, on_disk, again)}
 
 
 # ---- Outside -------------------------------------------------------------------------------
