@@ -1,17 +1,9 @@
-"""Say what in this repository is known to break a training job, without building anything.
+"""Say what in a repository is known to break a training job, without building anything.
 
-    python3 tools check [--strict] [--format text|github|json] [--dockerfile FILE] [FOLDER]
-    python3 tools check --explain RULE
-
-FOLDER may be any repository: language, program and Dockerfile are found. A finding is one line,
-`file:line: rule: what is wrong: what to write instead (clause)`. Clauses (C1, ...) say what
-SageMaker asks of a container; --explain prints those of a rule. Errors are what fails on SageMaker
-or lies to the reader; warnings, which count with --strict, are what works but is fragile or against
-AWS's guide, and what can't be known. A comment on the line before excuses one finding:
-
-    # check: allow RULE the reason
-
-Only reads. Needs Python 3.9. Exit code: 0, 1 for findings, 2 for usage.
+A finding is one line, `file:line: rule: what is wrong: what to write instead (clause)`. Errors are
+what fails on SageMaker or lies to the reader; warnings, which count with --strict, are what works
+but is fragile or against AWS's guide, and what can't be known. `# check: allow RULE the reason` on
+the line before excuses one finding. Only reads. Exit code: 0, 1 for findings, 2 for usage.
 """
 
 from __future__ import annotations

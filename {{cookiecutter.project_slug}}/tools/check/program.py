@@ -37,7 +37,6 @@ def other_program(repository: Repository) -> Found:
 def other(repository: Repository, start: Start) -> str:
     """Return why the words are not the training program; "" where they may be."""
     words, found, language = start.words, start.program, repository.language
-    contents = repository.contents
     if not words or start.is_train or start.unsure:
         return ""
     shown = " ".join(start.own_words)
@@ -47,21 +46,28 @@ def other(repository: Repository, start: Start) -> str:
         foreign = re.fullmatch(each.interpreter, found.launcher)
         if each is not language and (foreign or found.script.endswith(each.extensions)):
             return f'runs "{shown}", and this is a repository in {language.name}'
-    alone = found.kind == "batch" or (found.launcher == "R" and found.kind == "file")
-    alone = alone and not found.script
-    if found.known and words[1:] == ("train",):
-        alone = alone or not contents.there(contents.path("train", start.folder))
-    if alone:
+    if is_bare(repository, start):
         return f'runs "{shown}" without a program, which then takes "train" for one'
     named = f"the {language.name} program of this repository" if language else "a training program"
     if found.launcher in SERVERS | BUILD_TOOLS:
         return f'runs "{shown}", which is not {named}'
     if found.known or found.script or "/" in words[0] or found.launcher in SHELLS or start.active:
         return ""
-    if contents.has_command(words[0]) is False:
+    if repository.contents.has_command(words[0]) is False:
         named = f"not {named}" if language else "nothing that the final stage installs or copies"
         return f'runs "{shown}", which is {named}'
     return ""
+
+
+def is_bare(repository: Repository, start: Start) -> bool:
+    """Whether an interpreter gets no program: it takes "train" for one; R takes no plain word."""
+    found, contents = start.program, repository.contents
+    if found.kind == "batch":
+        return True
+    if found.launcher == "R" and found.kind == "file":
+        return not found.script
+    alone = found.known and start.words[1:] == ("train",)
+    return alone and not contents.there(contents.path("train", start.folder))
 
 
 @rule("error", "C1", "C14", of_image=True)

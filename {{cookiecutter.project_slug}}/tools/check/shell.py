@@ -191,7 +191,8 @@ class Parser:
         if not words and not redirects:
             raise ShellError(f"{self.peek()[1]!r} stands where a command should")
         wanted = sum(operator in ("<<", "<<-") for operator, _ in redirects)
-        heredocs = [text for kind, text in self.tokens[self.at :] if kind == "heredoc"]
+        behind = self.tokens[self.at :] if wanted else []
+        heredocs = [text for kind, text in behind if kind == "heredoc"]
         return Simple(words, redirects, heredocs[:wanted])
 
     def function(self, name: str = "") -> Node:
