@@ -44,16 +44,16 @@ def memory(limit):
 def test_csv_of_three_times_the_memory_trains_without_a_flag(engine, image, tmp_path):
     job = Job(engine, image, tmp_path / "job")
     job.configure("hyperparameters", {"rounds": "3"})
-    assert fill(job.folder / "input/data/training", 110_000, 20) > 3 * 256 * 2**20
+    assert fill(job.folder / "input/data/training", 68_000, 20) > 3 * 160 * 2**20
     fill(job.folder / "input/data/validation", 1000, 1)
     models = []
-    for limit, place in (("256m", "on the disk"), ("2g", "in memory")):
+    for limit, place in (("160m", "on the disk"), ("2g", "in memory")):
         done = job.run("train", options=memory(limit))
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         assert f"\nThe data are kept {place}: " in done.stdout
         print(done.stdout)
         metadata = job.metadata()
-        assert metadata["rows"] == {"training": 2_200_000, "validation": 1000}
+        assert metadata["rows"] == {"training": 1_360_000, "validation": 1000}
         assert metadata["metrics"]["validation:accuracy"] > 0.6
         models.append(job.model_bytes())
         shutil.rmtree(job.checkpoints)

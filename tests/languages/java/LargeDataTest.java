@@ -158,7 +158,7 @@ class LargeDataTest {
 
   /** A shell removes them when the process has ended, by whatever way. */
   @Test
-  void filesOfANumberOfRowsGoWithTheProcess() throws Exception {
+  void filesGoWithTheProcess() throws Exception {
     Process process = new ProcessBuilder("java", "-cp", System.getProperty("java.class.path"),
         "-Djava.io.tmpdir=" + folder, "training.LargeDataTest$Killed").start();
     Path files = Path.of(process.inputReader().readLine());
