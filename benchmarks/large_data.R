@@ -4,8 +4,9 @@
 #         --entrypoint Rscript IMAGE /benchmarks/large_data.R generate|fread|memory|files [gzip]
 #
 # IMAGE is an R image that `make build` made; `generate` writes 1 GB of CSV to FOLDER once. `fread`
-# is data.table alone; `memory` and `files` are the template with in_memory true and false. All have
-# one thread, so that other work on the machine disturbs little. README.md says what came out.
+# is data.table alone; `memory` and `files` are the template that takes the memory for large, and for
+# small. All have one thread, so that other work on the machine disturbs little. README.md says what
+# came out.
 
 way <- commandArgs(TRUE)[1]
 file <- paste0("/data/large.csv", if ("gzip" %in% commandArgs(TRUE)) ".gz")
@@ -55,7 +56,8 @@ if (way == "generate") {
   job$join(list(current = "algo-1", names = "algo-1"), able = TRUE)
   watch()
   channels <- list("algo-1" = list(training = file))
-  read <- read_tables(channels, "is_male", in_memory = way == "memory")
+  job$memory_limit <- function(...) if (way == "memory") Inf else 2^30
+  read <- read_tables(channels, "is_male")
   report("read")
   set_design(make_design(make_formula("is_male"), read$schema, Inf)$terms, read$schema)
   invisible(weigh(NULL))

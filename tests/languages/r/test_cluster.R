@@ -88,6 +88,18 @@ model_new <- function(hyperparameters) {
   }
 })
 
+test_that("a function is sent without where it stands in its file", {
+  withr::local_options(keep.source = TRUE)
+  inner <- eval(parse(text = "function(x) {\n  lapply(x, function(y) y)\n}", keep.source = TRUE))
+  environment(inner) <- globalenv()
+  sent <- job$without_source(inner)
+  expect_null(utils::getSrcref(sent))
+  expect_lt(length(serialize(sent, NULL)), length(serialize(inner, NULL)) / 2)
+  expect_identical(sent(1:2), list(1L, 2L))
+  expect_identical(job$without_source(sum), sum)
+  expect_identical(job$without_source("text"), "text")
+})
+
 test_that("the tasks of clusterApplyLB are shared out", {
   skip_if_not(model_several_hosts)
   bases <- local_hosts(c("worker-1", "worker-2"))

@@ -1,4 +1,4 @@
-# The processors of the container.
+# The processors and the memory of the container.
 
 test_that("the processors are those of the container, in both versions of control groups", {
   limit <- function(...) {
@@ -14,5 +14,19 @@ test_that("the processors are those of the container, in both versions of contro
   expect_identical(
     limit("cpu/cpu.cfs_quota_us" = "-1\n", "cpu/cpu.cfs_period_us" = "100000\n"), Inf
   )
+  expect_identical(limit(), Inf)
+})
+
+test_that("the memory is that of the container, or what the machine has left", {
+  limit <- function(..., machine = NULL) {
+    folder <- withr::local_tempdir()
+    write_files(folder, c(list(...), meminfo = machine))
+    job$memory_limit(folder, file.path(folder, "meminfo"))
+  }
+  machine <- "MemTotal:       24683324 kB\nMemAvailable:    1000 kB\n"
+  expect_identical(limit(memory.max = "268435456\n"), 268435456)
+  expect_identical(limit(memory.max = "max\n", machine = machine), 1024000)
+  expect_identical(limit(memory.max = "4096\n", machine = machine), 4096)
+  expect_equal(limit("memory/memory.limit_in_bytes" = "9223372036854771712\n"), 2^63)
   expect_identical(limit(), Inf)
 })

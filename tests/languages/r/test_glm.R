@@ -23,6 +23,25 @@ write_file <- function(...) {
   file
 }
 
+# A table with columns of text, some cells of which are empty.
+make_mixed <- function(rows = 300, seed = 1) {
+  table <- make_table(rows, seed)
+  kinds <- c("Gentoo", "Ad\u00e9lie, small", "Chin \"strap\"", "adelie")
+  table$kind <- rep(kinds, length.out = rows)
+  table$island <- rep(c("Torgersen", "Biscoe", "Dream", "Dream"), each = 7, length.out = rows)
+  table$kind[c(5, 35)] <- NA
+  table$a[c(9, 35)] <- NA
+  # One that only rows have that are left out.
+  table$island[9] <- "Elsewhere"
+  table[c("kind", "is_male", "a", "b", "island", "c")]
+}
+
+write_mixed <- function(table, na = "") {
+  file <- tempfile(fileext = ".csv")
+  utils::write.csv(table, file, row.names = FALSE, na = na)
+  file
+}
+
 read_table <- function(file, ...) {
   read <- NULL
   schema <- find_schema(list("algo-1" = list(training = file)), "is_male")
@@ -381,15 +400,81 @@ test_that("a file's name may be any", {
   }
 })
 
-test_that("rows that are kept in temporary files give the same model", {
-  table <- make_table(3000)
-  files <- c(write_table(table[1:1000, ]), write_table(table[1001:3000, ]))
-  channels <- list(training = files, validation = write_table(make_table(60, seed = 2)))
+# Make believe that there is so much memory.
+local_memory <- function(bytes, frame = parent.frame()) {
+  limit <- job$memory_limit
+  withr::defer(job$memory_limit <- limit, frame)
+  job$memory_limit <- function(...) bytes
+}
+
+# The channels of a job: rows of text, numbers of both types, in several files.
+write_channels <- function(table = make_mixed(3000)) {
+  files <- c(write_mixed(table[1:1000, ]), write_mixed(table[1001:3000, 6:1]))
+  other <- make_mixed(60, seed = 2)
+  other$island[9] <- NA
+  list(training = files, validation = write_mixed(other))
+}
+
+test_that("rows that do not fit into memory lie on the disk, and give the same model", {
+  channels <- write_channels()
   kept <- train_model(channels)
-  read <- train_model(channels, in_memory = FALSE)
-  expect_true(all(vapply(unlist(shard$tables, recursive = FALSE), is.character, TRUE)))
-  expect_equal(read$coefficients, kept$coefficients, tolerance = 1e-12)
-  expect_equal(model_metrics(read), model_metrics(train_model(channels)), tolerance = 1e-12)
+  metrics <- model_metrics(kept)
+  local_memory(1e6)
+  size <- piece_bytes
+  withr::defer(piece_bytes <<- size)
+  for (small in c(size, 5000)) {
+    piece_bytes <<- small
+    read <- train_model(channels)
+    expect_false(shard$in_memory)
+    expect_equal(read$coefficients, kept$coefficients, tolerance = 1e-12)
+    expect_equal(model_metrics(read), metrics, tolerance = 1e-12)
+    expect_equal(read$data, kept$data)
+  }
+  expect_gt(length(shard$tables$training), 10)
+  expect_identical(list.files(tempdir(), "^(rows|piece)-"), character())
+})
+
+test_that("the log says where the rows are kept, and what that needs", {
+  channels <- list(training = write_table(make_table(168750)))
+  say <- function(limit) {
+    local_memory(limit * 2^20)
+    utils::capture.output(choose_place(channels))
+  }
+  expect_identical(say(300), "The data are kept in memory: training needs some 259 MB.")
+  expect_identical(say(200), c(
+    paste(
+      "The data are kept on the disk: training needs some 259 MB for them in memory,",
+      "which has 200 MB."
+    ),
+    paste(
+      "There it needs some 4 MB in /tmp, and 250 MB of memory.",
+      "A step reads up to 4 MB, less what memory has room to keep."
+    )
+  ))
+  expect_gt(job$disk_free("/tmp"), 1e6)
+  expect_identical(job$disk_free("/no such folder"), Inf)
+  free <- job$disk_free
+  withr::defer(job$disk_free <- free)
+  job$disk_free <- function(...) 3 * 2^20
+  quietly(expect_failure_sentence(say(200), paste(
+    "/tmp has 3 MB free, and training needs 4 MB there:",
+    "raise VolumeSizeInGB in training-job.json."
+  )))
+})
+
+test_that("what rows need is estimated, also of what is packed", {
+  file <- write_table(make_table(50000))
+  # Four columns, one of which has no whole numbers.
+  exact <- c(memory = 8, disk = 5) * 50000 * 4
+  packed <- write_gzip(readBin(file, "raw", 1e8))
+  expect_equal(estimate(file), exact, tolerance = 0.02)
+  expect_equal(estimate(packed), exact, tolerance = 0.05)
+  # A file that is smaller than what is looked at, damaged, or none.
+  small <- write_gzip(charToRaw("a,b\n1,2\n"))
+  expect_equal(estimate(small), c(memory = 32, disk = 16))
+  writeBin(utils::head(readBin(small, "raw", 100), 12), small)
+  expect_lt(estimate(small)[["memory"]], 32)
+  expect_equal(estimate(write_file("")), c(memory = 0, disk = 0))
 })
 
 test_that("what is no row of numbers is named with file, line and column", {
@@ -557,7 +642,7 @@ test_that("rows that miss a value are left out, as glm() leaves them out", {
     log <- capture.output(model <- model_read(
       model_new(default_hyperparameters()), list("algo-1" = list(training = file))
     ))
-    expect_identical(log, c(
+    expect_identical(log[-1], c(
       "Read 300 rows of training.", "Left out 3 of 300 rows of training: a value is missing."
     ))
     expect_identical(model$rows$training, 297)
@@ -571,25 +656,6 @@ test_that("rows that miss a value are left out, as glm() leaves them out", {
     file, 'Every row of "training" misses a value: there is nothing to learn from.'
   )
 })
-
-# A table with columns of text, some cells of which are empty.
-make_mixed <- function(rows = 300, seed = 1) {
-  table <- make_table(rows, seed)
-  kinds <- c("Gentoo", "Ad\u00e9lie, small", "Chin \"strap\"", "adelie")
-  table$kind <- rep(kinds, length.out = rows)
-  table$island <- rep(c("Torgersen", "Biscoe", "Dream", "Dream"), each = 7, length.out = rows)
-  table$kind[c(5, 35)] <- NA
-  table$a[c(9, 35)] <- NA
-  # One that only rows have that are left out.
-  table$island[9] <- "Elsewhere"
-  table[c("kind", "is_male", "a", "b", "island", "c")]
-}
-
-write_mixed <- function(table, na = "") {
-  file <- tempfile(fileext = ".csv")
-  utils::write.csv(table, file, row.names = FALSE, na = na)
-  file
-}
 
 fit_glm <- function(table, formula = is_male ~ .) {
   # glm() sorts the levels as the locale has it.
@@ -695,7 +761,7 @@ test_that("what is no text is named with file, line and column", {
   head <- "is_male,a,b\n0,x,1\n1,y,2\n"
   for (text in c("N/A", "null", "?", "-")) {
     expect_sentence(write_file(head, "0,", text, ",3\n"), sprintf(
-      'FILE, line 4, column "a": "%s" is no text: a missing value is an empty cell.', text
+      'FILE, line 4, column "a": "%s": a missing value is an empty cell.', text
     ))
   }
   expect_sentence(write_file(head, "0,x,y\n"), 'FILE, line 4, column "b": "y" is not a number.')
@@ -714,7 +780,7 @@ test_that("what is no text is named with file, line and column", {
   )
   table <- data.frame(is_male = rep(0:1, 600), id = sprintf("p%d", 1:1200))
   expect_sentence(write_mixed(table), paste(
-    'column "id" has more than 1,000 different texts: leave it out, or make numbers of it.'
+    'Column "id" has more than 1,000 different texts: leave it out, or make numbers of it.'
   ))
 })
 
@@ -778,7 +844,7 @@ test_that("a checkpoint of other categories, or of other rows, is an error", {
 #
 # tables: for each host a list of tables, one a file.
 # Returns for each host what `finish()` gives, and where its files are.
-train_on_hosts <- function(..., frame = parent.frame()) {
+train_on_hosts <- function(..., program = code, frame = parent.frame()) {
   # The first of the sorted names leads, and must be that of a machine.
   tables <- stats::setNames(list(...), utils::head(c("localhost", "w1", "w2"), ...length()))
   bases <- lapply(names(tables), function(host) {
@@ -795,7 +861,7 @@ train_on_hosts <- function(..., frame = parent.frame()) {
     }
     base
   })
-  processes <- lapply(bases, start)
+  processes <- lapply(bases, start, program = program)
   Map(function(process, base) c(finish(process, base), base = base), processes, bases)
 }
 
@@ -832,6 +898,23 @@ test_that("hosts agree on the texts, and one may lack some of them, or all rows"
   expect_identical(names(coef(ours)), names(coef(theirs)))
   expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
   expect_equal(BIC(ours), BIC(theirs), tolerance = 1e-8)
+})
+
+test_that("a host may keep its rows on the disk, and another in memory", {
+  table <- make_mixed(600)
+  theirs <- fit_glm(table)
+  write <- write_table
+  withr::defer(write_table <<- write)
+  write_table <<- function(table, file) utils::write.csv(table, file, row.names = FALSE, na = "")
+  program <- local_program(
+    "if (job$read_hosts()$rank > 0) job$memory_limit <- function(...) 1e6"
+  )
+  runs <- train_on_hosts(list(table[1:300, ]), list(table[301:600, ]), program = program)
+  expect_identical(lapply(runs, function(run) run$stderr), rep(list(character()), 2))
+  expect_match(runs[[1]]$stdout, "^The data are kept in memory", all = FALSE)
+  expect_match(runs[[2]]$stdout, "^The data are kept on the disk", all = FALSE)
+  ours <- readRDS(file.path(runs[[1]]$base, "model/model.rds"))
+  expect_equal(coef(ours), coef(theirs), tolerance = 1e-8)
 })
 
 test_that("columns that differ between hosts are an error that names the host", {

@@ -1,7 +1,8 @@
 # CSV files, plain or compressed by gzip, as tables of numbers and texts; what is neither
 # is told with its place.
 
-# What is read at once of a file that does not come as a whole.
+# What is read at once of a file that does not come as a whole, where memory has room for many times
+# as much.
 piece_bytes <- 2^24
 
 # Read a file, table by table.
@@ -115,35 +116,60 @@ are_strangers <- function(column, levels) {
 #   before it.
 each_piece <- function(file, use) {
   connection <- open_bytes(file)
-  at_end <- FALSE
   piece <- tempfile("piece-")
+  at_end <- FALSE
   on.exit({
     if (!at_end) close(connection)
     unlink(piece)
   })
-  rest <- raw()
   line <- 0
+  enough <- min(piece_bytes, job$memory_limit() / 64)
+  read_part <- function() {
+    part <- readBin(connection, "raw", min(enough, 2^20))
+    at_end <<- length(part) == 0
+    ends <- grepRaw("\n", part, fixed = TRUE, all = TRUE)
+    read <- length(part)
+    if (line == 0) part <- utils::tail(part, -min(ends, length(part)))
+    line <<- line + length(ends)
+    list(bytes = part, rest = read - max(ends, 0), is_last = at_end)
+  }
+  rest <- raw()
   while (!at_end) {
     before <- max(line, 1)
-    out <- file(piece, "wb")
-    while (!at_end && seek(out) < piece_bytes) {
-      got <- readBin(connection, "raw", min(piece_bytes, 2^20))
-      at_end <- length(got) == 0
-      bytes <- c(rest, got)
-      ends <- grepRaw("\n", bytes, fixed = TRUE, all = TRUE)
-      end <- if (at_end) length(bytes) else max(ends, 0)
-      header <- if (line == 0) min(ends, end) else 0
-      writeBin(bytes[seq_len(end - header) + header], out)
-      rest <- utils::tail(bytes, length(bytes) - end)
-      line <- line + length(ends)
-    }
-    close(out)
+    rest <- job$write_or_fail(dirname(tempdir()), piece, fill_piece(piece, rest, read_part, enough))
     # Before the last line is used, since half a file may end in the midst of it.
     if (at_end && isTRUE(close(connection) != 0)) {
       job$fail(job$name_of(file), " is damaged: it can't be unpacked.")
     }
     if (file.size(piece) > 0) use(piece, before)
   }
+}
+
+# Write a piece to a file.
+#
+# rest: the bytes that it begins with.
+# read_part: a function that reads more.
+# enough: how many bytes it must have at least.
+# Returns the bytes behind its last line.
+fill_piece <- function(piece, rest, read_part, enough) {
+  out <- file(piece, "wb")
+  size <- 0
+  append <- function(bytes) {
+    suppressWarnings(writeBin(bytes, out))
+    size <<- size + length(bytes)
+  }
+  append(rest)
+  repeat {
+    part <- read_part()
+    is_full <- size + length(part$bytes) >= enough && part$rest < length(part$bytes)
+    if (is_full || part$is_last) break
+    append(part$bytes)
+  }
+  rest <- utils::tail(part$bytes, part$rest)
+  append(utils::head(part$bytes, length(part$bytes) - length(rest)))
+  close(out)
+  if (file.size(piece) != size) stop("it was not written as a whole")
+  rest
 }
 
 open_bytes <- function(file) {
@@ -349,11 +375,11 @@ parse_numbers <- function(cells) {
 }
 
 fault_of <- function(cell, value, is_text) {
-  no <- if (is_text) "no text" else "not a number"
   if (is.na(cell)) {
     "the target is empty."
   } else if (tolower(cell) %in% kin) {
-    sprintf('"%s" is %s: a missing value is an empty cell.', cell, no)
+    no_number <- if (is_text) "" else " is not a number"
+    sprintf('"%s"%s: a missing value is an empty cell.', cell, no_number)
   } else if (is_text) {
     sprintf('"%s" is in no row of training.', cell)
   } else if (is.finite(value)) {

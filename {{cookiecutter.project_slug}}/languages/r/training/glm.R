@@ -69,19 +69,7 @@ iterate <- function(model) {
 # Returns a list of `deviance` and `triangle`, which is one of `factor`, the triangle of the
 #   weighed columns, and `response`, the weighed working response in its terms.
 weigh <- function(coefficients) {
-  force(coefficients)
-  # With a tolerance of 0 the columns stay in their order.
-  stack <- function(a, b) {
-    list(deviance = a$deviance + b$deviance, r = qr.R(qr(rbind(a$r, b$r), tol = 0)))
-  }
-  found <- over_rows("training", stack, function(block) {
-    eta <- linear_predictor(coefficients, block)
-    mu <- logit$linkinv(eta)
-    slope <- logit$mu.eta(eta)
-    root_weight <- slope / sqrt(logit$variance(mu))
-    weighed <- root_weight * cbind(block$x, eta + (block$y - mu) / slope)
-    list(deviance = deviance_at(eta, block), r = qr.R(qr(weighed, tol = 0)))
-  })
+  found <- over_rows("training", stack, weigh_block, coefficients)
   inner <- seq_len(ncol(found$r) - 1)
   list(
     deviance = found$deviance,
@@ -89,6 +77,20 @@ weigh <- function(coefficients) {
       factor = found$r[inner, inner, drop = FALSE], response = found$r[inner, ncol(found$r)]
     )
   )
+}
+
+weigh_block <- function(block, coefficients) {
+  eta <- linear_predictor(coefficients, block)
+  mu <- logit$linkinv(eta)
+  slope <- logit$mu.eta(eta)
+  root_weight <- slope / sqrt(logit$variance(mu))
+  weighed <- root_weight * cbind(block$x, eta + (block$y - mu) / slope)
+  # With a tolerance of 0 the columns stay in their order.
+  list(deviance = deviance_at(eta, block), r = qr.R(qr(weighed, tol = 0)))
+}
+
+stack <- function(a, b) {
+  list(deviance = a$deviance + b$deviance, r = qr.R(qr(rbind(a$r, b$r), tol = 0)))
 }
 
 # Find the first column that the ones before it already tell.
@@ -180,10 +182,10 @@ check_columns <- function(model) {
 
 # How far apart the least and the greatest value of each column of the design are.
 spread <- function() {
-  least_most <- over_rows("training", pmax, function(block) {
+  limits <- over_rows("training", pmax, function(block) {
     c(apply(-block$x, 2, max), apply(block$x, 2, max))
   })
-  rowSums(matrix(least_most, ncol = 2))
+  rowSums(matrix(limits, ncol = 2))
 }
 
 # Find columns whose coefficients grow without bound, since they tell the classes apart.
@@ -198,17 +200,23 @@ find_separating <- function(model, before) {
   if (is.null(before)) {
     return(integer())
   }
-  furthest <- over_rows("training", pmax, function(block) {
-    logits <- linear_predictor(model$coefficients, block)
-    moved <- (logits - linear_predictor(before, block)) * ifelse(block$y == 1, 1, -1)
-    # Those of far outliers are large from the start, and so is what is left to settle of them.
-    moved <- moved[abs(logits) < 10 * (model$steps + 1)]
-    c(right = max(moved, 0), wrong = max(-moved, 0))
-  })
+  furthest <- over_rows(
+    "training", pmax, find_furthest, model$coefficients, before, 10 * (model$steps + 1)
+  )
   if (furthest[["right"]] < 0.5 || furthest[["wrong"]] > 0.1) {
     return(integer())
   }
   which(abs(model$coefficients - before) * spread() > 0.1)
+}
+
+# How far a step has moved logits of a block the right way and the wrong way.
+#
+# far: logits of far outliers are large from the start, and so is what is left to settle of them.
+find_furthest <- function(block, coefficients, before, far) {
+  logits <- linear_predictor(coefficients, block)
+  moved <- (logits - linear_predictor(before, block)) * ifelse(block$y == 1, 1, -1)
+  moved <- moved[abs(logits) < far]
+  c(right = max(moved, 0), wrong = max(-moved, 0))
 }
 
 # Warn of coefficients that are none, at the end of the training.

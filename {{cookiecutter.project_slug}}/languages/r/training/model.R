@@ -17,9 +17,6 @@ model_hyperparameters <- list(
   job$hyperparameter(
     "tolerance", "number", 1e-8, "relative change of the deviance that ends the training",
     minimum = 0, maximum = 1
-  ),
-  job$hyperparameter(
-    "in_memory", "boolean", TRUE, "keep the rows in memory; false keeps them in /tmp"
   )
 )
 
@@ -34,7 +31,7 @@ make_formula <- function(target) {
 
 # Reads the CSV files of "training" and, if it is there, "validation". The rows stay on their hosts.
 model_read <- function(model, channels) {
-  read <- read_tables(channels, model$target, model$in_memory)
+  read <- read_tables(channels, model$target)
   model$rows <- lapply(read$traits, function(traits) as.numeric(traits$rows))
   model$positives <- read$traits$training$positives
   model$features <- setdiff(read$schema$columns, model$target)
@@ -61,15 +58,17 @@ model_step <- function(model) iterate(model)
 # Log loss (natural logarithm) and accuracy (share of rows, threshold 0.5).
 model_metrics <- function(model) {
   metrics <- c("training:log_loss" = model$deviance / 2 / model$rows$training)
-  found <- over_rows("validation", `+`, function(block) {
-    logits <- linear_predictor(model$coefficients, block)
-    c(deviance_at(logits, block), sum((logits > 0) == (block$y == 1)))
-  })
+  found <- over_rows("validation", `+`, judge, model$coefficients)
   if (is.null(found)) {
     return(metrics)
   }
   rows <- model$rows$validation
   c(metrics, "validation:log_loss" = found[1] / 2 / rows, "validation:accuracy" = found[2] / rows)
+}
+
+judge <- function(block, coefficients) {
+  logits <- linear_predictor(coefficients, block)
+  c(deviance_at(logits, block), sum((logits > 0) == (block$y == 1)))
 }
 
 # What makes the model: no more numbers than coefficients, squared. And how its data are known.

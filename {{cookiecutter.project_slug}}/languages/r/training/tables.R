@@ -1,7 +1,7 @@
 # The rows of all hosts, of which each keeps its own, and what all agree on: which columns are text,
 # and which texts there are. Text columns become factors.
 
-# The data of this host: tables by channel, or the temporary files in which they lie.
+# The data of this host: tables by channel, in memory or in a temporary file.
 shard <- new.env()
 
 # Rows that are weighed at once: it bounds the memory that a step needs beside the data.
@@ -12,15 +12,13 @@ rows_per_block <- 8192
 # channels: the channels of each host.
 # Returns a list of `schema`, what was agreed on, and of `traits`, what is known of the rows of each
 #   channel: see `add_traits()`.
-read_tables <- function(channels, target, in_memory) {
+read_tables <- function(channels, target) {
+  parallel::clusterApply(job$nodes(), channels, choose_place)
   schema <- find_schema(channels, target)
   traits <- list()
   for (name in intersect(c("training", "validation"), names(channels[[1]]))) {
     files <- lapply(channels, `[[`, name)
-    found <- parallel::clusterApply(
-      job$nodes(), files, read_shard,
-      channel = name, schema = schema, in_memory = in_memory
-    )
+    found <- parallel::clusterApply(job$nodes(), files, read_shard, name, schema)
     traits[[name]] <- Reduce(add_traits, found)
     say_rows(name, traits[[name]], files)
     # Sorted by code points, whatever the locale.
@@ -89,25 +87,81 @@ can_be_number <- function(cells) {
     tolower(cells) %in% c(kin, "true", "false")
 }
 
+# Choose where this host keeps its rows: in memory where they fit, which is faster.
+choose_place <- function(channels) {
+  files <- unlist(channels[c("training", "validation")])
+  bytes <- rowSums(vapply(files, estimate, c(memory = 0, disk = 0)))
+  # What R, a piece of a file and a step need, and what reading and a step add to the rows.
+  working <- 250 * 2^20
+  needed <- working + 1.7 * bytes[["memory"]]
+  limit <- job$memory_limit()
+  shard$in_memory <- needed <= limit
+  mb <- function(bytes) paste(format(ceiling(bytes / 2^20), big.mark = ","), "MB")
+  if (shard$in_memory) {
+    job$log_line("The data are kept in memory: training needs some ", mb(needed), ".")
+    return(invisible())
+  }
+  folder <- dirname(tempdir())
+  job$log_line(
+    "The data are kept on the disk: training needs some ", mb(needed),
+    " for them in memory, which has ", mb(limit), "."
+  )
+  job$log_line(
+    "There it needs some ", mb(bytes[["disk"]]), " in ", folder, ", and ", mb(working),
+    " of memory. A step reads up to ", mb(bytes[["disk"]]), ", less what memory has room to keep."
+  )
+  free <- job$disk_free(folder)
+  if (bytes[["disk"]] > free) {
+    job$fail(
+      folder, " has ", mb(free), " free, and training needs ", mb(bytes[["disk"]]),
+      " there: raise VolumeSizeInGB in training-job.json."
+    )
+  }
+}
+
+# About what the rows of a file need, if all of it is as its beginning.
+#
+# Returns bytes: `memory`, 8 for each cell, and `disk`, 4 for whole numbers and texts.
+estimate <- function(file) {
+  packed <- readBin(file, "raw", 2^18)
+  bytes <- if (is_compressed(file)) unpack(packed) else packed
+  memory <- 8 * length(grepRaw("[,\n]", bytes, all = TRUE))
+  table <- tryCatch(
+    suppressWarnings(data.table::fread(text = rawToChar(bytes), sep = ",", integer64 = "double")),
+    error = function(condition) NULL
+  )
+  of_doubles <- mean(vapply(table, is.double, TRUE))
+  disk <- if (is.nan(of_doubles)) memory else memory * (1 + of_doubles) / 2
+  c(memory = memory, disk = disk) * file.size(file) / max(length(packed), 1)
+}
+
+unpack <- function(packed) {
+  connection <- gzcon(rawConnection(packed))
+  on.exit(close(connection))
+  readBin(connection, "raw", 2^26)
+}
+
 # Read this host's rows of a channel.
 #
-# in_memory: whether to keep the rows there, or in temporary files.
 # Returns what is known of them.
-read_shard <- function(files, channel, schema, in_memory) {
+read_shard <- function(files, channel, schema) {
   data.table::setDTthreads(0)
   data.table::setDTthreads(min(data.table::getDTthreads(), job$cpu_limit()))
   texts <- sapply(schema$texts, simplify = FALSE, function(name) character())
-  if (channel == "training") shard$texts <- texts
+  if (channel == "training") {
+    shard$texts <- texts
+    open_spool()
+  }
   traits <- list(rows = 0, left_out = 0, positives = 0, texts = texts)
   tables <- list()
   for (file in files) {
-    each_table(file, schema, whole = in_memory, function(table, left_out) {
+    each_table(file, schema, whole = shard$in_memory, function(table, left_out) {
       traits$rows <<- traits$rows + length(table[[1]])
       traits$left_out <<- traits$left_out + left_out
       traits$positives <<- traits$positives + sum(table[[schema$target]])
       if (length(table[[1]]) > 0) {
         table <- encode(table)
-        tables <<- c(tables, list(if (in_memory) table else put_aside(table)))
+        tables <<- c(tables, list(if (shard$in_memory) table else put_aside(table)))
       }
     })
   }
@@ -129,16 +183,46 @@ encode <- function(table) {
 check_texts <- function(texts, name) {
   if (length(texts) > 1000) {
     job$fail(
-      'column "', name, '" has more than 1,000 different texts: ',
+      'Column "', name, '" has more than 1,000 different texts: ',
       "leave it out, or make numbers of it."
     )
   }
 }
 
+# A file for the rows that has no name, so that nothing stays of it, however the process ends.
+open_spool <- function() {
+  if (!is.null(shard$spool)) close(shard$spool)
+  path <- tempfile("rows-")
+  shard$spool <- file(path, "w+b")
+  shard$end <- 0
+  unlink(path)
+}
+
+# Write a table to the spool, column by column.
+#
+# Returns where it is, and what: a list of `start`, `rows` and `types`.
 put_aside <- function(table) {
-  path <- tempfile("table-")
-  job$write_or_fail(path, path, job$write_bytes(path, serialize(table, NULL, xdr = FALSE)))
-  path
+  start <- shard$end
+  job$write_or_fail(dirname(tempdir()), tempfile(), {
+    for (column in table) {
+      seek(shard$spool, shard$end, rw = "write")
+      suppressWarnings(writeBin(column, shard$spool))
+      last <- shard$end + (length(column) - 1) * size_of(column)
+      seek(shard$spool, last, rw = "read")
+      if (!identical(readBin(shard$spool, typeof(column), 1), column[length(column)])) {
+        stop("it was not written as a whole")
+      }
+      shard$end <- last + size_of(column)
+    }
+  })
+  list(start = start, rows = length(column), types = vapply(table, typeof, ""))
+}
+
+size_of <- function(column) if (is.integer(column)) 4 else 8
+
+take_back <- function(aside) {
+  seek(shard$spool, aside$start, rw = "read")
+  lapply(aside$types, function(type) readBin(shard$spool, type, aside$rows))
 }
 
 add_traits <- function(a, b) {
@@ -175,23 +259,23 @@ set_design <- function(terms, schema) {
 #
 # channel: a channel's name.
 # combine: a function that makes one of two results.
-# summarise: a function of a block, a list of `x`, the design matrix, and `y`, the target. It is
-#   sent to each host, with the variables of the function that it is made in: let these be few and
-#   small.
+# summarise: a function of a block, a list of `x`, the design matrix, and `y`, the target.
+# ...: what else it is given. All are sent to each host: let them be small, and the functions such
+#   as stand in a file, which bring no variables along.
 # Returns one result of all rows; NULL where there are none.
-over_rows <- function(channel, combine, summarise) {
-  found <- parallel::clusterCall(job$nodes(), over_own_rows, channel, combine, summarise) |>
+over_rows <- function(channel, combine, summarise, ...) {
+  found <- parallel::clusterCall(job$nodes(), over_own_rows, channel, combine, summarise, ...) |>
     Filter(f = Negate(is.null))
   if (length(found) > 0) Reduce(combine, found)
 }
 
-over_own_rows <- function(channel, combine, summarise) {
+over_own_rows <- function(channel, combine, summarise, ...) {
   result <- NULL
   for (table in shard$tables[[channel]]) {
-    if (is.character(table)) table <- unserialize(readBin(table, "raw", file.size(table)))
+    if (!shard$in_memory) table <- take_back(table)
     for (start in seq(1, length(table[[1]]), by = rows_per_block)) {
       rows <- start:min(start + rows_per_block - 1, length(table[[1]]))
-      found <- summarise(make_block(lapply(table, `[`, rows)))
+      found <- summarise(make_block(lapply(table, `[`, rows)), ...)
       result <- if (is.null(result)) found else combine(result, found)
     }
   }

@@ -1,4 +1,4 @@
-# The processors that the container may use, whatever the machine has.
+# The processors and the memory that the container may use, whatever the machine has.
 
 # cgroup: where the control group is.
 # Returns a number; Inf where there is no limit.
@@ -20,4 +20,15 @@ limit_blas_threads <- function() {
     .Fortran(routine, as.integer(cpu_limit()), PACKAGE = blas[["name"]])
   }
   invisible()
+}
+
+# cgroup, machine: where the control group is, and what the machine says of its memory.
+# Returns the bytes of memory that there are.
+memory_limit <- function(cgroup = "/sys/fs/cgroup", machine = "/proc/meminfo") {
+  files <- file.path(cgroup, c("memory.max", "memory/memory.limit_in_bytes"))
+  limit <- unlist(lapply(files[file.exists(files)], scan, what = "", quiet = TRUE))
+  available <- if (file.exists(machine)) {
+    1024 * as.numeric(gsub("[^0-9]", "", grep("^MemAvailable", readLines(machine), value = TRUE)))
+  }
+  min(as.numeric(setdiff(limit, "max")), available, Inf)
 }

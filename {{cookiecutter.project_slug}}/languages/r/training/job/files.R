@@ -75,7 +75,15 @@ write_or_fail <- function(path, aside, code) {
   value
 }
 
-# R has no function that asks the file system, and no error for a write that fails.
+# Returns the bytes that are free in a folder; Inf where that can't be told.
+disk_free <- function(folder) {
+  # R has no function that asks the file system.
+  lines <- suppressWarnings(system2("df", c("-Pk", shQuote(folder)), stdout = TRUE, stderr = FALSE))
+  kilobytes <- sub("^.* ([0-9]+) +[0-9]+% .*$", "\\1", utils::tail(lines, 1))
+  if (length(kilobytes) == 1 && grepl("^[0-9]+$", kilobytes)) 1024 * as.numeric(kilobytes) else Inf
+}
+
+# R has no error for a write that fails.
 disk_is_full <- function(folder) {
   probe <- file.path(folder, ".probe.sagemaker-ignore")
   on.exit(unlink(probe))
