@@ -280,6 +280,9 @@ def test_stages_take_over_from_stages():
 def test_entrypoint_takes_away_the_cmd_of_the_stage_before_only():
     assert image("FROM a AS b\nCMD c\nFROM b\nENTRYPOINT d").cmd is None
     assert image("FROM a\nCMD c\nENTRYPOINT d").cmd is not None
+    assert image("FROM a AS b\nCMD c\nFROM b AS d\nENTRYPOINT e\nFROM d").cmd is None
+    assert image("FROM a AS b\nCMD c\nFROM b\nENTRYPOINT []").cmd is None
+    assert image("FROM a AS b\nCMD c\nFROM b AS d\nFROM d").cmd is not None
 
 
 FILES = ["a/x.py", "a/b/y.py", "top.py", "data/d.csv"]

@@ -51,9 +51,12 @@ class Stage:
     @property
     def cmd(self) -> Instruction | None:
         """The CMD that holds: an ENTRYPOINT takes away that of the stage it is made from."""
-        found = self.last("CMD")
-        taken_over = self.parent and found is self.parent.cmd
-        return None if taken_over and self.entrypoint is not self.parent.entrypoint else found
+        if not self.parent:
+            return self.last("CMD")
+        own = [each.name for each in self.instructions[len(self.parent.instructions) :]]
+        if "CMD" in own:
+            return self.last("CMD")
+        return None if "ENTRYPOINT" in own else self.parent.cmd
 
     @property
     def user(self) -> Instruction | None:
