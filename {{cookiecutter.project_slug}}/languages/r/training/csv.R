@@ -172,19 +172,6 @@ fill_piece <- function(piece, rest, read_part, enough) {
   rest
 }
 
-open_bytes <- function(file) {
-  if (is_compressed(file)) {
-    # R's own gzfile() does not tell half a file from a whole one.
-    pipe(paste("gzip -dc", shQuote(file), "2>/dev/null"), "rb")
-  } else {
-    base::file(file, "rb")
-  }
-}
-
-is_compressed <- function(file) {
-  identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
-}
-
 # How files begin that are none of ours, and what is said of them.
 beginnings <- c(
   "\xff\xfe" = "is UTF-16, as Excel's \"Unicode text\" is: save it as CSV UTF-8.",

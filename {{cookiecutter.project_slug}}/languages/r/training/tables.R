@@ -135,6 +135,19 @@ estimate <- function(file) {
   c(memory = memory, disk = disk) * file.size(file) / max(length(packed), 1)
 }
 
+open_bytes <- function(file) {
+  if (is_compressed(file)) {
+    # R's own gzfile() does not tell half a file from a whole one.
+    pipe(paste("gzip -dc", shQuote(file), "2>/dev/null"), "rb")
+  } else {
+    base::file(file, "rb")
+  }
+}
+
+is_compressed <- function(file) {
+  identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
+}
+
 unpack <- function(packed) {
   connection <- gzcon(rawConnection(packed))
   on.exit(close(connection))
