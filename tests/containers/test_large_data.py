@@ -46,19 +46,12 @@ def test_csv_of_three_times_the_memory_trains_without_a_flag(engine, image, tmp_
     job.configure("hyperparameters", {"rounds": "3"})
     assert fill(job.folder / "input/data/training", 68_000, 20) > 3 * 160 * 2**20
     fill(job.folder / "input/data/validation", 1000, 1)
-    models = []
-    for limit, place in (("160m", "on the disk"), ("2g", "in memory")):
-        done = job.run("train", options=memory(limit))
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-        assert f"\nThe data are kept {place}: " in done.stdout
-        print(done.stdout)
-        metadata = job.metadata()
-        assert metadata["rows"] == {"training": 1_360_000, "validation": 1000}
-        assert metadata["metrics"]["validation:accuracy"] > 0.6
-        models.append(job.model_bytes())
-        shutil.rmtree(job.checkpoints)
-        job.checkpoints.mkdir()
-    assert models[0] == models[1]
+    done = job.run("train", options=memory("160m"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "\nThe data are kept on the disk: " in done.stdout
+    metadata = job.metadata()
+    assert metadata["rows"] == {"training": 1_360_000, "validation": 1000}
+    assert metadata["metrics"]["validation:accuracy"] > 0.6
 
 
 def test_a_host_without_rows_trains_with_one_that_has_too_many(engine, image, tmp_path):
