@@ -8,10 +8,10 @@ SHELL_SCRIPTS = .ci/run $$(git ls-files --cached --others --exclude-standard '*.
 RUFF_CONFIG = --config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs benchmark benchmark-hosts clean
+.PHONY: help demo test lint format docs benchmark benchmark-hosts prove-on-aws clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The development dependencies stand in pyproject.toml; groups need pip 25.1 or newer.
 $(VENV)/installed: pyproject.toml
@@ -43,6 +43,9 @@ benchmark: $(VENV)/installed ## Measure what the template costs against a bare s
 
 benchmark-hosts: $(VENV)/installed ## Measure what another host brings (half an hour)
 	$(VENV)/bin/python benchmarks/scaling.py
+
+prove-on-aws: $(VENV)/installed ## Train in each language on a real AWS account, for some cents; ARGS=--help
+	$(VENV)/bin/python scripts/prove_on_aws.py $(ARGS)
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo site .pytest_cache .ruff_cache

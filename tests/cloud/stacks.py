@@ -101,6 +101,7 @@ _make_map = parsing.ResourceMap.__init__
 _create = parsing.parse_and_create_resource
 _change = CloudFormationBackend.create_change_set
 _execute = CloudFormationBackend.execute_change_set
+_delete = parsing.ResourceMap.delete
 
 
 def _map(self, *arguments, **options):
@@ -137,6 +138,18 @@ def _execute_or_roll_back(self, change_set_name, stack_name=None):
     stack.output_map = stack._create_output_map()
 
 
+def _delete_what_is_not_retained(self):
+    # moto knows no other word for that, and deletes roles before the policies attached to them.
+    for definition in self._resource_json_map.values():
+        if definition.get("DeletionPolicy") == "RetainExceptOnCreate":
+            definition["DeletionPolicy"] = "Retain"
+    backend = iam_backends[self._account_id][get_partition(self._region_name)]
+    for role in self._parsed_resources.values():
+        for arn in list(getattr(role, "managed_policies", ())):
+            backend.detach_role_policy(arn, role.name)
+    _delete(self)
+
+
 def _create_change_set(self, stack_name, change_set_name, template, parameters, *more, **options):
     # One without a change is made, and fails; moto compares the parameters without the defaults.
     for stack in self.stacks.values():
@@ -148,5 +161,6 @@ def _create_change_set(self, stack_name, change_set_name, template, parameters, 
 CloudFormationResponse._validate_different_update = lambda *_: None
 CloudFormationBackend.create_change_set = _create_change_set
 parsing.ResourceMap.__init__ = _map
+parsing.ResourceMap.delete = _delete_what_is_not_retained
 parsing.parse_and_create_resource = _create_or_say_which
 CloudFormationBackend.execute_change_set = _execute_or_roll_back

@@ -134,13 +134,6 @@ def test_a_stack_is_taken_down_by_the_command_of_the_manual(bake, cloud):
     repository = bake("r")
     deploy(cloud, repository)
     command = re.search(r"`(aws cloudformation delete-stack [^`]*)`", manual_of(repository))[1]
-    # moto deletes roles before the policies that are attached to them, which IAM refuses.
-    iam = cloud.client("iam")
-    for role in iam.list_roles()["Roles"]:
-        for policy in iam.list_attached_role_policies(RoleName=role["RoleName"])[
-            "AttachedPolicies"
-        ]:
-            iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=policy["PolicyArn"])
     done = cloud.run(repository, "bash", "-ec", f"{command} --region us-east-1")
     assert done.returncode == 0, done.stdout
     found = cloud.client("cloudformation").describe_stacks()["Stacks"]

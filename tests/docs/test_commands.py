@@ -81,6 +81,13 @@ COMMANDS = {
     "make format": "no test: it edits the template",
     ".venv/bin/python -m pytest -n 2 tests/bake tests/tools tests/docs": "no test: these are it",
     "make docs": "test_what_make_docs_runs_builds_the_site",
+    "make prove-on-aws": "test_the_same_model_is_made_here_and_there_and_nothing_is_left",
+    'make prove-on-aws ARGS="--language r --region eu-west-1 --profile sandbox"': (
+        "test_the_same_model_is_made_here_and_there_and_nothing_is_left"
+    ),
+    'make prove-on-aws ARGS="--take-down prove-on-aws.json"': (
+        "test_what_a_killed_proof_left_is_taken_down_and_what_can_not_be_is_said"
+    ),
     "make benchmark": "no test: a test does not time",
     # What is no command to type: how the service starts an image, and a list of verbs.
     "docker run IMAGE train": "test_a_job_leaves_a_model",
