@@ -37,6 +37,7 @@ MASKS = (
     (r"^#\d+\b.*\n\n?", ""),
     (r"-\d{8}-\d{6}\b", "-20261201-093000"),
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*(?:[+-]\d\d:\d\d|Z)?", "2026-12-01T09:30:00"),
+    (r"\[\d\d:\d\d:\d\d\]", "[09:30:00]"),
     (r"\b[0-9a-f]{64}\b", "…"),
     # Between the engine's name and the cause stands what differs from version to version.
     (r"(?<=^docker: Error response from daemon: ).*?(exec: .*?)(?:: unknown)?\.?$", r"… \1"),
