@@ -27,8 +27,7 @@ final class Spark {
 
   /** Returns the session of the leader, and null on the other hosts, whose executors it has. */
   static SparkSession join(Cluster cluster) throws InterruptedException {
-    // Else they say what is missing here, and is not needed: the name of this host, and BLAS in C.
-    System.setProperty("log4j2.statusLoggerLevel", "OFF");
+    // Else it says that BLAS in C is missing here, which the leader's session does not need.
     System.setProperty("dev.ludovic.netlib.blas.allowNative", "false");
     Hosts hosts = cluster.hosts();
     if (!hosts.several()) {
