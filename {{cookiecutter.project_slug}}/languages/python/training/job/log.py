@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 def log(line: str) -> None:
     """Print a line to stdout at once: the service shows it in CloudWatch (C93)."""
-    print(line, flush=True)
+    # With its end in one piece: unbuffered, print would write it apart, and another line between.
+    print(f"{line}\n", end="", flush=True)
 
 
 def log_step(step: int, metrics: Mapping[str, float]) -> None:
