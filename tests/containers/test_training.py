@@ -266,7 +266,7 @@ FAILURES = [
     (broken_json, "/opt/ml/input/config/hyperparameters.json is not valid JSON: "),
     (
         text_in_a_number,
-        'data/training/penguins.csv, line 7, column "is_gentoo": "abc" is not a num',
+        'data/training/penguins.csv, line 7, column "delta_13_c": "abc" is not a num',
     ),
     (binary_file, "data/training/penguins.csv is not a text file in UTF-8: only CSV"),
 ]
