@@ -45,7 +45,8 @@ class Runs:
         self.folder = folder
         self.language = language
         self.broken: str = notes["broken"]
-        self.events: list[list[str]] = notes["events"]
+        # How many runs there were, what happened, which mistake.
+        self.events: list[tuple[int, str, str]] = notes["events"]
         reports = []
         for path in folder.glob("runs/*/report.json"):
             try:
@@ -113,13 +114,12 @@ def broken_and_mended(name: str) -> Callable[[Runs], None]:
     """Return a step: a mistake was made, seen in a run, taken back."""
 
     def step(runs: Runs) -> None:
-        times = {what: at for at, what, which in runs.events if which == name}
-        if "break" not in times:
+        before = {what: count for count, what, which in runs.events if which == name}
+        if "break" not in before:
             if runs.broken:
                 raise Undone(f"`lab mend`: {runs.broken} is still broken.")
             raise Undone(f"`lab break {name}`: predict what happens before you run it.")
-        seen = [report for report in runs.all if report["started"] >= times["break"]]
-        if runs.broken == name and not seen:
+        if runs.broken == name and not runs.all[before["break"] :]:
             command = MISTAKES[name].run
             raise Undone(f"`{command}`: see what {name} does, and whether you were right.")
         if runs.broken == name:
@@ -130,9 +130,9 @@ def broken_and_mended(name: str) -> Callable[[Runs], None]:
 
 def trained_again(runs: Runs) -> None:
     """A run is Completed after all was mended."""
-    mended = max(at for at, what, _ in runs.events if what == "mend")
+    mended = runs.all[max(count for count, what, _ in runs.events if what == "mend") :]
     runs.require(
-        lambda report: completed(report) and report["started"] >= mended,
+        lambda report: completed(report) and report in mended,
         "`make train`: see that all is well again.",
     )
 

@@ -43,6 +43,7 @@ MASKS = (
     (r"(?<=^docker: Error response from daemon: ).*?(exec: .*?)(?:: unknown)?\.?$", r"… \1"),
     (r"^time=.*context canceled\"?\n|^\n?Run 'docker run --help'.*\n", ""),
     (r"\b\d+\.\d+ s\b", "… s"),
+    (r"(?<=needs some )\d+(?= MB)", "…"),
 )
 # A step's line, whichever host writes it.
 STEP = r"^(?:(?:algo-\d+ \| )?step=.*\n)"

@@ -104,6 +104,7 @@ def test_a_wrong_scene_is_named(tmp_path, text, problem):
         ("runs/penguins-20261128-010256/model\n", "runs/penguins-20261201-093000/model\n"),
         (f"sha256:{64 * 'a'}\n", "sha256:…\n"),
         ("ended after 10.2 s, not in 5 s\n", "ended after … s, not in 5 s\n"),
+        ("training needs some 41 MB.\n", "training needs some … MB.\n"),
         ("[01:43:06] Task\n", "[09:30:00] Task\n"),
         ("at 2026-11-28T01:02:03+00:00\n", "at 2026-12-01T09:30:00\n"),
         (
