@@ -201,8 +201,8 @@ def solve_3(folder: Path, language: str) -> None:
     write_json(file, job)
     file = folder / "contract.ini"
     text = file.read_text(encoding="utf-8")
-    target = next(iter(job["HyperParameters"]))
-    for section, line in {"short": "", "long": "", "wrong": f"{target} = no such column\n"}.items():
+    wrong = "ridge = many\n" if language == "python" else ""
+    for section, line in {"short": "", "long": "", "wrong": wrong}.items():
         text = re.sub(
             rf"^\[{section}\]\n(?:\w+ = .*\n)+", f"[{section}]\n{line}", text, flags=re.MULTILINE
         )

@@ -61,6 +61,15 @@ def test_the_model_to_start_from_trains(start):
     assert json.loads((root / "model/metadata.json").read_text())["steps"] == 1
 
 
+def test_it_trains_on_the_data_that_are_shipped(start):
+    text = (REPOSITORY / "data/training/penguins.csv").read_text(encoding="utf-8")
+    root, run = start(text)
+    (rmse,) = re.findall(r"^step=1 training:rmse=([\d.]+) ", run.stdout, re.MULTILINE)
+    assert 100 < float(rmse) < 700  # grams; by the mean alone it is 800
+    header = (root / "model/weights.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert "flipper_length_mm" in header and "species" not in header
+
+
 def test_what_is_wrong_with_its_data_is_one_sentence(start):
     _, run = start(ROWS.replace("13", ""))
     assert (run.returncode, run.stderr) == (
