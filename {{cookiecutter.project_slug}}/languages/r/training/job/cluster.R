@@ -42,8 +42,10 @@ other_host <- function(name, connection) {
 send_to_other_host <- function(node, data) {
   force(data)
   # Where a function stands in its file is most of its bytes.
-  data$data$fun <- without_source(data$data$fun)
-  data$data$args <- lapply(data$data$args, without_source)
+  if (is.list(data) && is.function(data$data$fun)) {
+    data$data$fun <- without_source(data$data$fun)
+    data$data$args <- lapply(data$data$args, without_source)
+  }
   # Who can't be sent to is either gone or silent, which is seen as soon as an answer is awaited.
   without_sigterm(try(serialize(data, node$con, xdr = FALSE), silent = TRUE))
   node$inbox$owes <- TRUE
