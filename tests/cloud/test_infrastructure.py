@@ -182,7 +182,7 @@ def test_a_failed_deployment_names_the_reason_and_the_next_one_mends_it(bake, cl
 def test_a_users_mistakes_are_one_sentence(bake, cloud):
     repository = bake("r")
     said = refused(cloud, repository, "Bucket=x")
-    assert "There is no parameter Bucket; there are BucketName, DataBucketArns, " in said
+    assert "There is no parameter Bucket; there are BucketName, BuildSecretArn, " in said
     assert '"x" must be NAME=VALUE' in refused(cloud, repository, "x")
     cloud.fail("CreateChangeSet", "AccessDenied", "No right to cloudformation:CreateChangeSet", 403)
     said = refused(cloud, repository)
