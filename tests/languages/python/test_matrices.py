@@ -148,11 +148,11 @@ def test_the_log_says_what_training_needs(monkeypatch, capsys):
     monkeypatch.setenv("TMPDIR", "/tmp")
     choose(monkeypatch, 1000, spool_of(1_000_000, 20))
     said = capsys.readouterr().out
-    assert said == "The data are kept in memory: XGBoost needs some 109 MB.\n"
+    assert said == "The data are kept in memory: training needs some 109 MB.\n"
     assert choose(monkeypatch, 130, spool_of(1_000_000, 20)) == (True, 130 * MB // 250)
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
-        "The data are kept on the disk: XGBoost needs some 109 MB for them in memory, "
+        "The data are kept on the disk: training needs some 109 MB for them in memory, "
         "of which 80 MB are free."
     )
     # 9 times: twice for each of four levels, and once for the predictions.

@@ -117,10 +117,10 @@ def choose(spools: dict[str, Spool], parameters: dict[str, Any]) -> tuple[bool, 
     size = sum(each.size for each in spools.values())
     # A GPU has no use for files that were made for the CPU.
     if parameters["device"] != "cpu" or SLACK * (used + 4 * BATCH + working + size) <= room:
-        log(f"The data are kept in memory: XGBoost needs some {_megabytes(working + size)} MB.")
+        log(f"The data are kept in memory: training needs some {_megabytes(working + size)} MB.")
         return False, BATCH
     log(
-        f"The data are kept on the disk: XGBoost needs some {_megabytes(working + size)} MB for "
+        f"The data are kept on the disk: training needs some {_megabytes(working + size)} MB for "
         f"them in memory, of which {_megabytes(max(room - used, 0))} MB are free."
     )
     # Few at a time need little memory, and many little time.
