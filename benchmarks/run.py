@@ -91,10 +91,7 @@ class Comparison:
         self.metrics: dict[str, dict[str, float]] = {}
 
         shutil.rmtree(self.folder, ignore_errors=True)
-        answers = [f"project_slug=benchmark-{name}", f"language={name}"]
-        bake = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
-        call(*bake, "--output-dir", str(self.folder), str(TEMPLATE), *answers)
-        self.repository = self.folder / f"benchmark-{name}"
+        self.repository = generate(self.folder / f"benchmark-{name}", name)
         give_environment(self.repository / "training-job.json")
         self.inputs = [write_input(self.repository, self.folder, times) for times in (1, LARGER)]
         self.bare = self.folder / "bare"
@@ -136,12 +133,7 @@ class Comparison:
 
     def make(self, target: str, build_args: str = "") -> str:
         """Call make in the repository and return all its output."""
-        # A make that calls this program must not speak to that one.
-        clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-        build_args = f"{self.build_args} {build_args}"
-        environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": build_args}
-        together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return call("make", target, cwd=self.repository, env=environment, **together)
+        return make(self.repository, target, f"{self.build_args} {build_args}")
 
     def build_bare(self) -> None:
         """Build the bare image, as its user would."""
@@ -224,6 +216,24 @@ class Comparison:
         self.make("clean")
         remove(self.bare_image, self.shared_image)
         shutil.rmtree(self.folder)
+
+
+def generate(repository: Path, language: str) -> Path:
+    """Generate a repository in place of what was there, and return its folder."""
+    shutil.rmtree(repository, ignore_errors=True)
+    bake = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
+    answers = [f"project_slug={repository.name}", f"language={language}"]
+    call(*bake, "--output-dir", str(repository.parent), str(TEMPLATE), *answers)
+    return repository
+
+
+def make(repository: Path, target: str, build_args: str) -> str:
+    """Call make in a repository and return all its output."""
+    # A make that calls this program must not speak to that one.
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": build_args}
+    together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return call("make", target, cwd=repository, env=environment, **together)
 
 
 def write_input(repository: Path, folder: Path, times: int) -> Path:

@@ -18,7 +18,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run import ENGINE, STAND_IN_ARGUMENT, WORK, build_arguments, call, engine_version
+from run import (
+    ENGINE,
+    STAND_IN_ARGUMENT,
+    WORK,
+    build_arguments,
+    engine_version,
+    generate,
+    make,
+)
 from scaling_page import POINTS, write_page
 from table import Machine, facts, write
 
@@ -59,15 +67,9 @@ def hyperparameters(language: str, steps: int) -> dict[str, str]:
 
 def build_image(language: str) -> tuple[str, bool]:
     """Generate a repository and build its image; return its name, and if its base is a stand-in."""
-    repository = WORK / f"hosts-{language}"
-    shutil.rmtree(repository, ignore_errors=True)
-    bake = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config"]
-    answers = [f"project_slug={repository.name}", f"language={language}"]
-    call(*bake, "--output-dir", str(WORK), str(TEMPLATE), *answers)
+    repository = generate(WORK / f"hosts-{language}", language)
     _, build_args = build_arguments(repository / "Dockerfile")
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-    environment = clean | {"CONTAINER_ENGINE": ENGINE, "BUILD_ARGS": build_args}
-    call("make", "build", cwd=repository, env=environment)
+    make(repository, "build", build_args)
     return f"{repository.name}:local", STAND_IN_ARGUMENT in build_args
 
 
