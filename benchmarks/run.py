@@ -32,9 +32,9 @@ DONE = re.compile(r"^#(\d+) DONE ([\d.]+)s$", re.MULTILINE)  # as BuildKit says 
 STAND_IN_ARGUMENT = "--build-arg CRAN_SNAPSHOT=file:///opt/cran"
 # How often the penguins stand in the larger data.
 LARGER = 100
-# What a ratio may be at most. Java's program is a thin jar, the bare one's build makes all anew.
+# What a ratio may be at most.
 JOB_AIM = 1.05
-EDIT_AIMS = {"python": 1.1, "r": 1.1, "java": 0.75}
+EDIT_AIM = 1.1
 # Threads that wait for each other would measure what else the machine does.
 ENVIRONMENT = {"OMP_THREAD_LIMIT": "1"}
 # The last part of a base image's name → its stage in tests/containers/stand_ins/Dockerfile.
@@ -383,7 +383,7 @@ def measure(comparison: Comparison, runs: int, machine: Machine) -> list[str]:
         say(row(name, what, *in_turn(runs, ours, bare), JOB_AIM))
     in_turn(1, comparison.edit_and_train, comparison.edit_and_train_bare)
     results = in_turn(runs, comparison.edit_and_train, comparison.edit_and_train_bare)
-    say(row(name, "edit to trained model", *results, EDIT_AIMS[name]))
+    say(row(name, "edit to trained model", *results, EDIT_AIM))
     ours, bare = (
         int(image_property(image, "Size")) / 1e6
         for image in (comparison.image, comparison.bare_image)
