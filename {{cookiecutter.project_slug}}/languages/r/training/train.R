@@ -24,6 +24,8 @@ if (is_program) {
   # First of all, since the kernel drops a SIGTERM that comes before (C6). So the image has R start
   # without its default packages, which take the longest.
   job$watch_sigterm(file.path(code, "job"))
+  # R compiles functions as it meets them, which takes half of a short job: see compile_when_long().
+  compiler::enableJIT(0)
   Sys.unsetenv("R_DEFAULT_PACKAGES")
   options(
     defaultPackages = c("datasets", "utils", "grDevices", "graphics", "stats", "methods")
@@ -106,6 +108,7 @@ learn <- function(model, checkpoints) {
   metrics <- NULL
   while (!model_finished(model) && !job$sigterm_received()) {
     steps <- model$steps + 1
+    job$compile_when_long()
     model <- model_step(model)
     model$steps <- steps
     if (job$checkpoint_due(checkpoints) && !model_finished(model) && !job$stop_was_told()) {

@@ -37,6 +37,8 @@ default_new <- function(hyperparameters) {
 # model_fit(). Between the steps a stop is obeyed and a checkpoint is written. train counts them:
 # `model$steps` says how many are done.
 default_step <- function(model) {
+  # All of the training may be in this one step.
+  compiler::enableJIT(3)
   get("model_fit", globalenv())(model)
 }
 

@@ -187,6 +187,7 @@ join <- function(hosts, able) {
 serve <- function() {
   leader <- the$nodes[[1]]
   while ((message <- receive_from_other_host(leader))$type != "DONE") {
+    compile_when_long()
     send_to_other_host(leader, answer(message))
   }
 }

@@ -32,3 +32,9 @@ memory_limit <- function(cgroup = "/sys/fs/cgroup", machine = "/proc/meminfo") {
   }
   min(as.numeric(setdiff(limit, "max")), available, Inf)
 }
+
+# Have R compile functions as it meets them, in a job that is long enough to gain by it.
+compile_when_long <- function() {
+  if (proc.time()[["elapsed"]] > 2) compiler::enableJIT(3)
+  invisible()
+}
