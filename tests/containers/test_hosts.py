@@ -227,7 +227,9 @@ def test_a_stop_while_a_host_is_awaited_ends_at_once_c5_c6(cluster, here, took):
 def test_an_interrupted_training_ends_with_the_model_of_an_uninterrupted_one_c67_c68(
     cluster, language
 ):
-    steps = {"max_iterations": "6"} if language == "r" else {"rounds": "400"}
+    # Too many for the job to be done before it is killed.
+    many = {"max_iterations": "2000", "tolerance": "0"}
+    steps = many if language == "r" else {"rounds": "400"}
     cluster.configure("hyperparameters", steps)
     cluster.start()
     cluster.running["algo-1"].wait_for("step=3 ")
