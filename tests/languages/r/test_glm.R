@@ -94,6 +94,14 @@ save_and_load <- function(model) {
   model_load(folder)
 }
 
+test_that("no call has marked the functions of a saved model, so its bytes are always the same", {
+  model <- train_model(list(training = write_table(make_table())))
+  saved <- as_glm(model)$family
+  unused <- stats::binomial()
+  unused$dev.resids <- saved$dev.resids
+  testthat::expect_identical(serialize(saved, NULL), serialize(unused, NULL))
+})
+
 test_that("the saved model predicts as glm() does", {
   table <- make_table()
   ours <- save_and_load(train_model(list(training = write_table(table))))

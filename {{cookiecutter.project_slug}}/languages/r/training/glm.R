@@ -250,7 +250,8 @@ as_glm <- function(model) {
   rank <- length(names)
   rows <- model$rows$training
   share <- model$positives / rows
-  family <- logit
+  # One of its own: R marks the functions that it has compiled, which shows in the file's bytes.
+  family <- stats::binomial()
   # summary() of R before 4.3 asks for residuals.
   family$dev.resids <- as.function(alist(y = , mu = , wt = , NA_real_), baseenv())
   # R crashes where these have no element at all.
