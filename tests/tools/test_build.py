@@ -117,6 +117,9 @@ def test_a_lock_that_fails_leaves_the_old_one(run):
     assert run("lock", LOCK="a==1\\n").returncode == 0
     assert lock.read_text() == "a==1\n"
     assert not (run.repository / "requirements.new").exists()
+    # The cache would answer with what an index had when the same was asked before.
+    (build,) = [call for call in run.calls[-2:] if " build " in f" {call} "]
+    assert "--no-cache" in build.split()
 
 
 def test_clean_keeps_what_the_submitted_job_is_found_by(run):

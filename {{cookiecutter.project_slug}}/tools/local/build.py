@@ -52,6 +52,8 @@ def lock(arguments: Sequence[str]) -> int:
     options = read_options("lock", lock, arguments)
     if not (REPOSITORY / "requirements.in").exists():
         raise UserError("There is no requirements.in, of which a lock could be made.")
+    # An index has new packages, which the engine's cache of an earlier lock knows nothing of.
+    options.arguments.append("--no-cache")
     aside = REPOSITORY / "requirements.new"
     try:
         with aside.open("wb") as file:
