@@ -85,6 +85,22 @@ class CheckpointsTest extends JobTree {
         """, log.toString());
   }
 
+  /** A local run of several hosts gives all of them the same folder (C66). */
+  @Test
+  void hostsOfOneFolderResumeAtTheSameTime() throws Exception {
+    Files.createDirectories(root.resolve("checkpoints"));
+    Checkpoints checkpoints = checkpoints();
+    saveSteps(checkpoints, 1, 2);
+    List<String> loaded = new ArrayList<>();
+
+    checkpoints.resume(path -> {
+      assertEquals(2, checkpoints().resume(other -> loaded.add(Files.readString(other))));
+      loaded.add(Files.readString(path));
+    });
+
+    assertEquals(List.of("2", "2"), loaded);
+  }
+
   @Test
   void checkpointsThatAreAllBrokenStartFromTheBeginning() throws Exception {
     Files.createDirectories(root.resolve("checkpoints"));

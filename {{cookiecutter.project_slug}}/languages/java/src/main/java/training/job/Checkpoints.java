@@ -66,7 +66,7 @@ public final class Checkpoints {
     List<Path> found = kept ? found() : List.of();
     for (int i = found.size() - 1; i >= 0; i--) {
       String name = found.get(i).getFileName().toString();
-      Path state = sibling(found.get(i), ".sagemaker-ignore");
+      Path state = Files.createTempFile(name, null); // The folder may be shared with other hosts.
       try {
         Map<?, ?> made = unpack(found.get(i), state);
         load.accept(state);
