@@ -34,6 +34,7 @@ for argument in "$@"; do
   esac
 done
 case "$1" in
+  build) eval "$BUILD" ;;
   image) eval "$INSPECT" ;;
   network) eval "$NETWORK" ;;
   run) if [ -t 0 ] || [ -t 1 ]; then echo "a terminal"; fi; eval "$RUN" ;;
@@ -55,6 +56,7 @@ class Laptop:
             "PATH": "/usr/bin:/bin",
             "CONTAINER_ENGINE": str(self.engine),
             "CALLS": str(self.calls_file),
+            "BUILD": "",
             "INSPECT": "",
             "NETWORK": "",
             "RUN": "",
@@ -151,7 +153,7 @@ def test_a_run_starts_the_image_as_the_service_does(laptop):  # C1, C14, C24, C2
     assert_started_as_a_job(laptop.run_call, laptop, laptop.job)
     assert "a terminal" not in done.stdout
     assert "a line\n" in done.stdout
-    assert [call[0] for call in laptop.calls] == ["image", "run", "inspect", "rm"]
+    assert [call[0] for call in laptop.calls] == ["image", "run", "rm"]
 
 
 def test_print_shows_that_command_whose_folders_are_there(laptop):
@@ -862,6 +864,26 @@ def test_a_user_who_may_not_use_docker_reads_so(laptop):
     said = "permission denied while trying to connect to the docker API at unix:///run/docker.sock"
     done = laptop.train(INSPECT=f"echo '{said}' >&2; exit 1")
     assert_one_sentence(done, "You may not use docker: join its group (sudo usermod -aG docker")
+
+
+def test_build_makes_the_image_first(laptop):
+    done = laptop.train("--build")
+    assert done.returncode == 0, done.stderr
+    # What the engine's build knows, the build, the run: it asks nothing that it knows.
+    assert [call[0] for call in laptop.calls] == ["build", "build", "run", "rm"]
+    assert laptop.calls[1][-3:] == ["--tag", f"{PENGUINS}:local", "."]
+
+
+def test_a_build_that_fails_starts_nothing(laptop):
+    done = laptop.train("--build", BUILD='case "$*" in *help*) ;; *) echo no >&2; exit 2 ;; esac')
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "no\n")
+    assert laptop.calls_of("run") == [] and not (laptop.repository / "runs").exists()
+
+
+@pytest.mark.parametrize("options", [["--image", "a:b"], ["--print"]])
+def test_what_needs_no_build_has_none(laptop, options):
+    assert laptop.train("--build", *options).returncode == 0
+    assert laptop.calls_of("build") == []
 
 
 def test_a_missing_image(laptop):

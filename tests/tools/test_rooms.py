@@ -23,8 +23,8 @@ FLOORS = """
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials contract.other_image
-    local.run local.build
-    local.report local.runs
+    local.run
+    local.build local.report local.runs
     local.runners local.record local.page local.host_program
     local.engine local.environment
     check

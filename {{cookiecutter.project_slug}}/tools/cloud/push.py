@@ -24,8 +24,8 @@ from local.engine import (
     build_options,
     call,
     find_engine,
+    flags_of,
     no_answer,
-    takes,
 )
 from repository import PUSHED_IMAGE, REPOSITORY
 from terminal import UserError, note, parser_of, say, uninterrupted
@@ -275,7 +275,7 @@ class Push:
     def send(self) -> None:
         """Push the image under its tag."""
         remote = f"{self.registry}/{self.repository}:{self.tag}"
-        form = ["--format", "v2s2"] if takes(self.engine, "push", "--format") else []
+        form = ["--format", "v2s2"] if "--format" in flags_of(self.engine, "push") else []
         self.do("the tag", [self.engine, "tag", self.image, remote])
         self.do("the push", [self.engine, "push", *form, remote])
         if not self.dry_run:

@@ -54,10 +54,10 @@ def call(*command: str) -> subprocess.CompletedProcess:
     )
 
 
-def takes(engine: str, command: str, flag: str) -> bool:
-    """Return whether this command of the engine knows the flag."""
+def flags_of(engine: str, command: str) -> set[str]:
+    """Return the flags that this command of the engine knows."""
     found = call(engine, command, "--help")
-    return f" {flag} " in found.stdout + found.stderr
+    return set(re.findall(r" (--[\w-]+)(?= )", found.stdout + found.stderr))
 
 
 def require_image(engine: str, name: str) -> None:
@@ -117,11 +117,12 @@ def build_command(engine: str, name: str, platform: str, arguments: Sequence[str
     command = build_start(engine, platform, arguments)
     for label in image.labels(image.tag()):
         command += ["--label", label]
-    if takes(engine, "build", "--provenance"):
+    flags = flags_of(engine, "build")
+    if "--provenance" in flags:
         # BuildKit: without these an OCI index, which SageMaker's endpoints refuse.
         command += ["--provenance=false", "--sbom=false"]
         command += ["--output", "type=docker,oci-mediatypes=false"]
-    elif takes(engine, "build", "--format"):
+    elif "--format" in flags:
         command += ["--format", "docker"]
     return [*command, "--tag", name, "."]
 

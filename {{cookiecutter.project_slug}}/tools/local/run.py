@@ -11,6 +11,7 @@ from pathlib import Path
 
 from image import local_image
 from job import GRACE, Job, empty_outputs, host_names, new_job, not_imitated, read_request
+from local.build import build
 from local.engine import find_engine, require_image
 from local.host_program import host_program
 from local.record import Record
@@ -55,6 +56,8 @@ Open a shell in the image, with /opt/ml as a job has it.
 def train(arguments: Sequence[str]) -> int:
     """Build the trees, start the program, follow it, report."""
     options = read_options(arguments)
+    if options.build and build([]) != 0:
+        return 1
     if options.grace != GRACE:
         say(f"A stop gives the program {options.grace:g} s, by --grace; SageMaker gives {GRACE} s.")
     typed = shlex.join(["python3", "tools", "train", *arguments])
@@ -76,7 +79,8 @@ def train(arguments: Sequence[str]) -> int:
     if options.print:
         print_commands(new_job(request, options.hosts), engine, image, options)
         return 0
-    require_image(engine, image)
+    if not options.build:
+        require_image(engine, image)
     asked = request.get("ResourceConfig", {}).get("InstanceCount", 1)
     if options.hosts == 1 and asked != 1:
         # A laptop is no cluster: it takes the hosts that it is told to.
@@ -235,6 +239,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = parser_of("train", TRAIN)
     add_options(parser)
     add = parser.add_argument
+    add("--build", action="store_true", help="build the image first, as `build` does")
     add(
         "--hosts",
         type=positive,
@@ -283,6 +288,8 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     if options.kill_host and options.kill_host[0] not in host_names(options.hosts):
         known = ", ".join(host_names(options.hosts))
         parser.error(f'--kill-host: there is no host "{options.kill_host[0]}", only {known}')
+    # The image of --image is there, and who only prints starts nothing.
+    options.build &= not (options.image or options.print or options.no_container)
     return options
 
 

@@ -164,9 +164,10 @@ class Container(Runner):
 
     def remove(self) -> None:
         """Remove the container; note why it was killed where the engine knows."""
-        state = call(self.engine, "inspect", "--format", "{{.State.OOMKilled}}", self.name)
-        if state.stdout.strip() == "true":
-            self.host.killed_by = "the memory was full"
+        if self.host.code == 137:
+            state = call(self.engine, "inspect", "--format", "{{.State.OOMKilled}}", self.name)
+            if state.stdout.strip() == "true":
+                self.host.killed_by = "the memory was full"
         call(self.engine, "rm", "--force", self.name)
         while self.process and self.process.poll() is None:  # perhaps it was not made yet
             time.sleep(0.2)
