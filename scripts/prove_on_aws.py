@@ -28,9 +28,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from aws_things import (
+    Thing,
+    bucket_of,
+    images_of,
+    job_of,
+    log_of,
+    objects_of,
+    provider_of,
+    stack_of,
+    take_down,
+)
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"))
@@ -39,7 +50,6 @@ sys.dont_write_bytecode = True
 from cloud.account import account_of, find_stack, outputs_of  # noqa: E402
 from cloud.aws import Aws, AwsError, require_cli  # noqa: E402
 from cloud.deploy import TEAM  # noqa: E402
-from cloud.follow import ENDED, LOG_GROUP  # noqa: E402
 from cloud.names import TRAINING, job_prefix  # noqa: E402
 from cloud.prices import dollars_an_hour  # noqa: E402
 from local.engine import call as call_engine  # noqa: E402
@@ -49,101 +59,9 @@ from terminal import UserError, note, prepare, say, uninterrupted  # noqa: E402
 LANGUAGES = ("python", "r", "java")
 # The smallest instance that trains, which training-job.json names: its CPUs, and seconds at most.
 MACHINE, CPUS, LONGEST = "ml.m5.large", 2, 900
-# Between two looks at what is being removed, and for how long one looks, in seconds.
-PAUSE, PATIENCE = 5, 900
 # Variables that would lead a verb elsewhere.
 STRANGE = ("IMAGE", "PLATFORM", "BUILDER", "SAGEMAKER_ROLE", "SAGEMAKER_BUCKET")
 PROVIDER = "token.actions.githubusercontent.com"
-
-
-class Thing(NamedTuple):
-    """What a proof leaves in AWS: how it is looked for, and removed."""
-
-    what: str
-    look: tuple[str, ...]
-    gone: str  # the codes with which AWS says that there is none
-    is_there: Callable[[dict], bool]  # by the answer of `look`
-    remove: Callable[[dict], list[tuple[str, ...]]]
-
-
-def job_of(name: str) -> Thing:
-    return Thing(
-        f"the running job {name}",
-        ("sagemaker", "describe-training-job", "--training-job-name", name),
-        "ValidationException|ResourceNotFound",
-        lambda found: found["TrainingJobStatus"] not in ENDED,
-        lambda found: (
-            [("sagemaker", "stop-training-job", "--training-job-name", name)]
-            if found["TrainingJobStatus"] != "Stopping"
-            else []
-        ),
-    )
-
-
-def log_of(job: str) -> Thing:
-    group = ("--log-group-name", LOG_GROUP)
-    return Thing(
-        f"the log of {job}",
-        ("logs", "describe-log-streams", *group, "--log-stream-name-prefix", f"{job}/"),
-        "ResourceNotFoundException",
-        lambda found: bool(found["logStreams"]),
-        lambda found: [
-            ("logs", "delete-log-stream", *group, "--log-stream-name", each["logStreamName"])
-            for each in found["logStreams"]
-        ],
-    )
-
-
-def stack_of(name: str) -> Thing:
-    words = ("--stack-name", name)
-    return Thing(
-        f"the stack {name}",
-        ("cloudformation", "describe-stacks", *words),
-        "ValidationError",
-        lambda found: found["Stacks"][0]["StackStatus"] != "DELETE_COMPLETE",
-        lambda _: [("cloudformation", "delete-stack", *words)],
-    )
-
-
-def images_of(name: str) -> Thing:
-    return Thing(
-        f"the ECR repository {name}",
-        ("ecr", "describe-repositories", "--repository-names", name),
-        "RepositoryNotFoundException",
-        lambda found: bool(found["repositories"]),
-        lambda _: [("ecr", "delete-repository", "--force", "--repository-name", name)],
-    )
-
-
-def objects_of(name: str, bucket: str) -> Thing:
-    return Thing(
-        f"s3://{bucket}/{name}/",
-        ("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", f"{name}/", "--max-keys", "1"),
-        "NoSuchBucket",
-        lambda found: bool(found.get("Contents")),
-        lambda _: [("s3", "rm", "--recursive", "--only-show-errors", f"s3://{bucket}/{name}/")],
-    )
-
-
-def bucket_of(bucket: str) -> Thing:
-    return Thing(
-        f"the bucket {bucket}",
-        ("s3api", "head-bucket", "--bucket", bucket),
-        "404",
-        lambda _: True,
-        lambda _: [("s3", "rb", f"s3://{bucket}")],
-    )
-
-
-def provider_of(arn: str) -> Thing:
-    words = ("--open-id-connect-provider-arn", arn)
-    return Thing(
-        f"the OIDC provider {arn}",
-        ("iam", "get-open-id-connect-provider", *words),
-        "NoSuchEntity",
-        lambda _: True,
-        lambda _: [("iam", "delete-open-id-connect-provider", *words)],
-    )
 
 
 class Proof:
@@ -283,12 +201,7 @@ class Proof:
         self.find_jobs()
         if "team" in self.evidence["made"] and not self.evidence.get("bucket"):
             self.find_bucket()
-        for thing in self.things():
-            try:
-                self.remove(thing)
-            except AwsError as error:
-                note(f"Not removed: {thing.what}. {error}")
-        self.evidence["left"] = [each for each in map(self.left, self.things()) if each]
+        self.evidence["left"] = take_down(self.aws, [list(self.things())])
         self.write()
 
     def find_jobs(self) -> None:
@@ -313,40 +226,6 @@ class Proof:
             self.evidence["bucket"] = outputs_of(stack).get("BucketName") if stack else None
         except AwsError as error:
             note(f"Not known: the bucket of the stack {TEAM}. {error}")
-
-    def look(self, thing: Thing) -> dict | None:
-        """Return what AWS says of a thing, None where it is gone."""
-        try:
-            found = self.aws.answer(*thing.look)
-        except AwsError as error:
-            if re.fullmatch(thing.gone, error.code):
-                return None
-            raise
-        return found if thing.is_there(found) else None
-
-    def remove(self, thing: Thing) -> None:
-        """Remove a thing, and wait until it is gone."""
-        found = self.look(thing)
-        if found is None:
-            return
-        note(f"Removing {thing.what}.")
-        for words in thing.remove(found):
-            self.aws.run(*words)
-        for _ in range(PATIENCE // PAUSE):
-            if self.look(thing) is None:
-                return
-            time.sleep(PAUSE)
-
-    def left(self, thing: Thing) -> str:
-        """Return what is left of a thing and how to remove it; empty where it is gone."""
-        try:
-            found = self.look(thing)
-        except AwsError as error:
-            return f"perhaps {thing.what}: {error}"
-        if found is None:
-            return ""
-        commands = "; ".join(" ".join(self.aws.command(*each)) for each in thing.remove(found))
-        return f"{thing.what}: {commands}"
 
     def clean(self, keep: bool) -> None:
         """Remove the images of this machine, and the repositories unless they are kept."""
