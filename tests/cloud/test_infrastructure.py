@@ -69,6 +69,9 @@ def existing(region):
         "MlflowArn": f"{arn}:sagemaker:{region}:123456789012:mlflow-app/ours",
         "BuildSecretArn": f"{arn}:secretsmanager:{region}:123456789012:secret:ours-a1b2c3",
         "PermissionsBoundaryArn": f"{arn}:iam::1:policy/boundary",
+        "InstanceTypes": "ml.m5.large,ml.m5.xlarge",
+        "MaxRuntime": "900",
+        "UserRole": "yes",
     }
 
 
@@ -413,6 +416,20 @@ def test_models_are_registered_and_runs_logged_where_the_parameters_say(iam, reg
         assert not allowed(role, action, f"{place}:mlflow-app/theirs")
 
 
+def test_a_user_starts_what_the_caps_let_through_and_nothing_else(iam):
+    create = {"sagemaker:CreateTrainingJob", "sagemaker:CreateHyperParameterTuningJob"}
+    (new,) = [one for one in iam.policies["UserPolicy"] if create & set(listed(one["Action"]))]
+    assert set(new["Action"]) == create
+    if "MaxRuntime" not in iam.given:
+        assert "Condition" not in new
+        return
+    assert new["Condition"] == {
+        "ForAllValues:StringLike": {"sagemaker:InstanceTypes": ["ml.m5.large", "ml.m5.xlarge"]},
+        "Null": {"sagemaker:InstanceTypes": "false"},
+        "NumericLessThanEquals": {"sagemaker:MaxRuntimeInSeconds": "900"},
+    }
+
+
 def test_codebuild_reads_the_one_secret_that_the_parameter_names(iam, region):
     place = f"arn:{REGIONS[region]}:secretsmanager:{region}:123456789012:secret"
     given = "BuildSecretArn" in iam.given
@@ -546,6 +563,11 @@ def test_who_may_assume_which_role(iam, cloud):
     if not iam.given.get("GitHubRepository"):
         assert set(iam.roles) == set(services)
         return
+    (statement,) = iam.trust["PersonRole"]["Statement"]
+    account = iam.roles["PersonRole"].arn.rpartition(":role")[0]
+    # Whoever else may take on a role in this account; the role itself may not.
+    assert statement["Principal"] == {"AWS": f"{account}:root"}
+    assert not allowed(iam.policies["PersonRole"], "sts:AssumeRole", iam.roles["PersonRole"].arn)
     (statement,) = iam.trust["CiRole"]["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert statement["Principal"] == {"Federated": iam.given["OidcProviderArn"]}
