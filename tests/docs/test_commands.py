@@ -89,11 +89,23 @@ COMMANDS = {
         "test_what_a_killed_proof_left_is_taken_down_and_what_can_not_be_is_said"
     ),
     "make benchmark": "no test: a test does not time",
+    # A trainer's pages.
+    "git clone https://github.com/ORG/cookiecutter-sagemaker-training": "test_what_is_sent_works",
+    "uvx cookiecutter cookiecutter-sagemaker-training --no-input project_slug=penguin-training "
+    "language=python": "test_what_is_sent_works",
+    "cd penguin-training": "test_what_is_sent_works",
+    "python3 tools check": "test_what_is_sent_works",
+    "workshop/pack python": "test_a_class_without_a_network_does_the_labs",
+    "python3 unpack workshop-python-amd64.tar.gz": "test_a_class_without_a_network_does_the_labs",
+    "docker image rm": "no test: it is spoken of",
+    "sudo usermod -aG docker $USER": "no test: it would change the machine",
     # What is no command to type: how the service starts an image, and a list of verbs.
     "docker run IMAGE train": "test_a_job_leaves_a_model",
     "docker run IMAGE serve": "no test: workshop/record.py plays it",
     "docker run IMAGE": "no test: it is spoken of",
     "docker run": "no test: it is spoken of",
+    "docker lacks buildx": "no test: doctor says it",
+    "pipx run": "no test: it is spoken of",
     "docker build": "no test: it is spoken of",
     "docker buildx build": "no test: it is spoken of",
     "make submit logs stop fetch tune": "test_the_verbs_of_make_reach_the_scripts",
@@ -106,7 +118,9 @@ def test_every_command_of_the_documents_is_run_by_a_test(repository):
     texts.append((repository / "AGENTS.md").read_text(encoding="utf-8"))
     for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md"):
         texts.append((TEMPLATE / name).read_text(encoding="utf-8"))
-    texts += [path.read_text(encoding="utf-8") for path in TEMPLATE.glob("docs/en/learn/*.md")]
+    for folder in ("learn", "teach"):
+        pages = TEMPLATE.glob(f"docs/en/{folder}/*.md")
+        texts += [path.read_text(encoding="utf-8") for path in pages]
     found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
     assert found - set(COMMANDS) == set(), "commands that no test is known to run"
     assert set(variables(texts[0] + texts[1])) == set(VARIABLES)
