@@ -357,6 +357,29 @@ def test_an_interrupted_job_starts_again_with_its_checkpoints_alone(laptop):  # 
     assert [span["exit_code"] for span in report["hosts"]["algo-1"]] == [137, 0]
 
 
+def test_a_run_resumes_from_the_checkpoints_of_an_earlier_one(laptop):  # C64, C66
+    run = 'echo 1 > "${model%model}checkpoints/checkpoint-1"; echo x > "$model/x"'
+    laptop.train(RUN=run)
+    first = laptop.job
+    run = 'cd "${model%model}checkpoints"; ls; rm checkpoint-1; echo x > "$model/x"'
+    done = laptop.train("--resume", f"runs/{first.name}", RUN=run)
+    assert done.returncode == 0 and "\ncheckpoint-1\n" in f"\n{done.stdout}"
+    # What the first left stays its own.
+    assert (first / "checkpoints/checkpoint-1").read_text() == "1\n"
+
+
+def test_nothing_to_resume_is_one_sentence_and_leaves_no_run(laptop):
+    done = laptop.train("--resume", "runs/none")
+    assert_one_sentence(done, 'There is no run "runs/none": `make runs` lists them.')
+    laptop.train(RUN='echo x > "$model/x"')
+    name = laptop.job.name
+    for text in (name, f"runs/{name}/"):
+        assert_one_sentence(laptop.train("--resume", text), f"runs/{name} left no checkpoint: ")
+    laptop.edit_job(lambda request: request.pop("CheckpointConfig"))
+    assert_one_sentence(laptop.train("--resume", name), "training-job.json has no CheckpointConfig")
+    assert laptop.job.name == name
+
+
 # ---- What a run may take ---------------------------------------------------------------------
 
 

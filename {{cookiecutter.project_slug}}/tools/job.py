@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from image import image_of_job
-from repository import REPOSITORY, RUNS, read_json
+from repository import REPOSITORY, RUNS, read_json, relative
 from terminal import UserError
 
 # Between SIGTERM and SIGKILL the service waits this long, in seconds (C5).
@@ -131,8 +131,13 @@ def not_imitated(request: dict) -> list[str]:
     return sorted(asked)
 
 
-def new_job(request: dict, size: int = 1, grace: float = GRACE) -> Job:
-    """Return a job with a name that no other run has, its trees made under runs/."""
+def new_job(
+    request: dict, size: int = 1, grace: float = GRACE, checkpoints: Path | None = None
+) -> Job:
+    """Return a job with a name that no other run has, its trees made under runs/.
+
+    It begins with a copy of the checkpoints of another run, if it is told where they are.
+    """
     while True:
         name = job_name(request)
         try:
@@ -143,7 +148,7 @@ def new_job(request: dict, size: int = 1, grace: float = GRACE) -> Job:
         break
     job = Job(request, name, RUNS / name, size, grace)
     try:
-        write_tree(job)
+        write_tree(job, checkpoints)
     except BaseException:
         shutil.rmtree(job.folder)
         raise
@@ -180,7 +185,19 @@ def channel_folder(job: Job, host: Host, channel: dict) -> Path:
     return data_folder(channel)
 
 
-def write_tree(job: Job) -> None:
+def checkpoints_of(request: dict, run: str) -> Path:
+    """Return the folder of the checkpoints that a run left: its name, or its folder, says which."""
+    folder = RUNS / Path(run).name / "checkpoints"
+    if "CheckpointConfig" not in request:
+        raise UserError("training-job.json has no CheckpointConfig: a run can't resume without.")
+    if not folder.parent.is_dir():
+        raise UserError(f'There is no run "{run}": `make runs` lists them.')
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise UserError(f"{relative(folder.parent)} left no checkpoint: nothing can be resumed.")
+    return folder
+
+
+def write_tree(job: Job, checkpoints: Path | None = None) -> None:
     """Make the folders and configuration files that the containers find at start (C25)."""
     for rank, host in enumerate(job.hosts):
         config = host.folder / "input" / "config"
@@ -202,7 +219,11 @@ def write_tree(job: Job) -> None:
     empty_outputs(job)
     if job.checkpoint_path:
         # One for all hosts, as it is one place in S3 (C66).
-        (job.folder / "checkpoints").mkdir()
+        place = job.folder / "checkpoints"
+        if checkpoints:
+            shutil.copytree(checkpoints, place)
+        else:
+            place.mkdir()
 
 
 def fill_shard(source: Path, target: Path, rank: int, size: int) -> None:

@@ -10,7 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from image import local_image
-from job import GRACE, Job, empty_outputs, host_names, new_job, not_imitated, read_request
+from job import (
+    GRACE,
+    Job,
+    checkpoints_of,
+    empty_outputs,
+    host_names,
+    new_job,
+    not_imitated,
+    read_request,
+)
 from local.build import build
 from local.engine import find_engine, require_image
 from local.host_program import host_program
@@ -64,12 +73,15 @@ def train(arguments: Sequence[str]) -> int:
     request = read_request(REPOSITORY / "training-job.json")
     long = read_settings(settings_file())["long"] if options.long else {}
     request.setdefault("HyperParameters", {}).update({**long, **dict(options.hyperparameter)})
+    checkpoints = None
+    if options.resume is not None:
+        checkpoints = checkpoints_of(request, options.resume)
     if not_imitated(request):
         note(f"Not imitated here, so not tried: {', '.join(not_imitated(request))}.")
     if options.no_container:
         say("On this machine itself: the Dockerfile is not used, and nothing in it is tested.")
         command, directory = host_program()
-        job = new_job(request, grace=options.grace)
+        job = new_job(request, 1, options.grace, checkpoints)
         record = Record(job, typed, "")
         return run_job(job, [HostProcess(job, command, directory)], options, record)
     image = options.image or local_image(request)
@@ -77,7 +89,7 @@ def train(arguments: Sequence[str]) -> int:
     if options.hosts > 1:
         require_names(engine)
     if options.print:
-        print_commands(new_job(request, options.hosts), engine, image, options)
+        print_commands(new_job(request, options.hosts, GRACE, checkpoints), engine, image, options)
         return 0
     if not options.build:
         require_image(engine, image)
@@ -85,7 +97,7 @@ def train(arguments: Sequence[str]) -> int:
     if options.hosts == 1 and asked != 1:
         # A laptop is no cluster: it takes the hosts that it is told to.
         say(f"InstanceCount is {asked}, and this run has one host: --hosts {asked} starts as many.")
-    job = new_job(request, options.hosts, options.grace)
+    job = new_job(request, options.hosts, options.grace, checkpoints)
     limits = limits_of(options, engine)
     with network_of(job, engine, options.no_network) as network:
         containers = [
@@ -248,6 +260,11 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
         help="run on N hosts, algo-1 to algo-N, each a container (default: 1)",
     )
     add("--long", action="store_true", help="take the hyperparameters [long] of contract.ini")
+    add(
+        "--resume",
+        metavar="RUN",
+        help="begin with the checkpoints of an earlier run, as a job with the same S3Uri does",
+    )
     add(
         "--grace",
         type=seconds,
