@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from mistakes import MISTAKES
+from mistakes import DATA, MISTAKES
 
 # Language → the file of the algorithm, a hyperparameter that is cheap to change.
 MODELS = {
@@ -122,6 +122,11 @@ def broken_and_mended(name: str) -> Callable[[Runs], None]:
         if runs.broken == name and not runs.all[before["break"] :]:
             command = MISTAKES[name].run
             raise Undone(f"`{command}`: see what {name} does, and whether you were right.")
+        if runs.broken == name and name in DATA:
+            last = runs.all[-1]
+            failure = f"runs/{last['name']}/output/failure"
+            look = f"cat {failure}; " if last["status"] == "Failed" else ""
+            raise Undone(f"`{look}lab mend`: what the run said is what SageMaker would show.")
         if runs.broken == name:
             raise Undone(f"`python3 tools check; lab mend`: the check sees {name} without a build.")
 
@@ -282,6 +287,63 @@ def solve_5(folder: Path, language: str) -> None:
     write_json(file, job)
 
 
+# ---- 7 Two hosts and the death of one
+
+
+def trained_on_two(runs: Runs) -> None:
+    """A run on two hosts is Completed."""
+    runs.require(
+        lambda report: completed(report) and on_two_hosts(report),
+        '`make train ARGS="--hosts 2"`: see which host leads, and what each has read.',
+    )
+
+
+def shared(runs: Runs) -> None:
+    """Two hosts had a file each."""
+    more, first = runs.folder / "data/training", "data/training/penguins.csv"
+    done = [each for each in runs.all if completed(each) and on_two_hosts(each)]
+    if len(list(more.iterdir())) < 2 or len(done) < 2:
+        raise Undone(
+            f'`cp {first} data/training/more.csv; make train ARGS="--hosts 2"`: now each host has '
+            "a file."
+        )
+
+
+def lost_a_host(runs: Runs) -> None:
+    """A host was killed, and there is a checkpoint."""
+    early = runs.all[-1]["events"] and not lost(runs)
+    after, why = (30, "the last one died before a checkpoint") if early else (10, "")
+    if not lost(runs):
+        raise Undone(
+            f'`make train ARGS="--long --hosts 2 --kill-host algo-2:{after}"`: '
+            f"{why or 'read what each host says'}."
+        )
+
+
+def resumed_after(runs: Runs) -> None:
+    """A later run resumed from a checkpoint of one that lost a host."""
+    runs.require(
+        lambda report: "--resume" in report["command"] and report["status"] == "Stopped",
+        f'`make train ARGS="--long --hosts 2 --resume runs/{lost(runs)[-1]} '
+        '--stop-after 5"`: go on where the dead job was.',
+    )
+
+
+def on_two_hosts(report: dict) -> bool:
+    """Return whether a run had two hosts."""
+    return len(report["hosts"]) == 2
+
+
+def lost(runs: Runs) -> list[str]:
+    """Return the names of the runs that lost a host and left a checkpoint."""
+    return [
+        report["name"]
+        for report in runs.all
+        if any(event["what"] == "kill" for event in report["events"])
+        and any((runs.folder / "runs" / report["name"] / "checkpoints").glob("*"))
+    ]
+
+
 def write_json(file: Path, content: dict) -> None:
     """Write a request."""
     file.write_bytes((json.dumps(content, indent=2) + "\n").encode())
@@ -311,5 +373,13 @@ LABS = {
         Lab(3, "your algorithm", "3-algorithm.md", (replaced,), solve_3),
         Lab(4, "stop, kill, resume", "4-stop.md", (stopped, resumed, killed), nothing),
         Lab(5, "push and submit", "5-submit.md", (limited, dry_run), solve_5),
+        Lab(6, "wrong data", "6-data.md", (*map(broken_and_mended, DATA), trained_again), nothing),
+        Lab(
+            7,
+            "two hosts and the death of one",
+            "7-hosts.md",
+            (trained_on_two, shared, lost_a_host, resumed_after),
+            nothing,
+        ),
     )
 }

@@ -1,6 +1,6 @@
 """Mistakes on purpose: edits of files that the pupil owns. Python 3.9, as on the pupil's machine.
 
-docs/en/labs/mistakes.md and its Korean twin say what shows each of them, and where.
+docs/en/labs/mistakes.md, 6-data.md and their Korean twins say what shows each of them, and where.
 """
 
 from __future__ import annotations
@@ -136,6 +136,37 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "bare-model": bare("The program saves its model beside itself.", "make train", NO_WORD),
 }
+
+TRAINING = "data/training/penguins.csv"
+HEADER = (
+    "is_male,species,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,"
+    "delta_15_n,delta_13_c"
+)
+
+# Wrong data, as other people's programs export them: lab 6.
+DATA: dict[str, Mistake] = {
+    "semicolons": Mistake(
+        "A spreadsheet saved the file with semicolons and decimal commas.",
+        ((TRAINING, ",", ";"), (TRAINING, r"(?<=\d)\.(?=\d)", ",")),
+    ),
+    "decimal-comma": Mistake(
+        "Numbers have a decimal comma, between commas.",
+        ((TRAINING, r"(?<=\d)\.(?=\d)", ","),),
+    ),
+    "na": Mistake("An empty cell says NA.", ((TRAINING, r"(?<=,)(?=[,\r\n])", "NA"),)),
+    "missing-column": Mistake(
+        "The last column is missing in validation.",
+        (("data/validation/penguins.csv", r",[^,\n]*$", ""),),
+    ),
+    "one-and-two": Mistake(
+        "The target is 1 and 2, not 0 and 1.", ((TRAINING, "^1", "2"), (TRAINING, "^0", "1"))
+    ),
+    "two-headers": Mistake(
+        "Two files were joined, each with its header.",
+        ((TRAINING, r"^(?=0,Chinstrap,50\.9,17\.9,196,)", f"{HEADER}\n"),),
+    ),
+}
+MISTAKES |= DATA
 
 
 def language_of(repository: Path) -> str:

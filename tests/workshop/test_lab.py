@@ -57,6 +57,7 @@ class Pupil:
             "status": "Completed",
             "reason": "",
             "exit_code": 0,
+            "command": "python3 tools train",
             "started": started.isoformat(timespec="seconds"),
             "hyperparameters": job["HyperParameters"],
             "events": [],
@@ -175,7 +176,7 @@ def test_nothing_is_done_in_the_middle_of_a_merge(pupil):
         (["check"], "No lab is begun: lab start 1"),
         (["reset"], "No lab is begun: lab start 1"),
         (["start"], "Which lab?"),
-        (["start", "6"], 'There is no lab "6"'),
+        (["start", "8"], 'There is no lab "8"'),
         (["break", "typo"], 'There is no mistake "typo"'),
         (["check", "2"], "Lab 2 is not begun: lab start 2"),
     ],
@@ -262,7 +263,57 @@ def test_lab_5_limits_the_job_and_reads_the_request(pupil):
     (pupil.folder / "runs").mkdir()
     job = (pupil.folder / "training-job.json").read_text(encoding="utf-8")
     (pupil.folder / "runs/request.json").write_text(job, encoding="utf-8")
-    assert pupil.lab("check") == "Lab 5 is done.\n"
+    assert pupil.lab("check").startswith("Lab 5 is done.")
+
+
+@each_language
+def test_lab_6_asks_for_each_wrong_file(pupil):
+    pupil.lab("start", "6")
+    for name in mistakes.DATA:
+        assert pupil.lab("check", code=1).startswith(f"Next: `lab break {name}`:")
+        pupil.lab("break", name)
+        assert pupil.lab("check", code=1).startswith("Next: `make train`")
+        if name == "na":  # R reads it: there is no failure to look at.
+            pupil.ran()
+            assert pupil.lab("check", code=1).startswith("Next: `lab mend`")
+        else:
+            pupil.ran(status="Failed", exit_code=1)
+            assert "/output/failure; lab mend`" in pupil.lab("check", code=1)
+        pupil.lab("mend")
+    pupil.ran()
+    assert pupil.lab("check").startswith("Lab 6 is done.")
+
+
+def test_a_wrong_file_that_was_mended_by_hand_is_mended(pupil):
+    pupil.lab("start", "6")
+    file = pupil.folder / "data/training/penguins.csv"
+    before = file.read_bytes()
+    pupil.lab("break", "two-headers")
+    assert file.read_bytes().count(b"is_male") == 2 and file.read_bytes().startswith(b"is_male")
+    file.write_bytes(before)
+    assert pupil.lab("mend") == "two-headers is mended.\n"
+    assert file.read_bytes() == before
+
+
+def test_lab_7_asks_for_two_hosts_a_death_and_what_goes_on(pupil):
+    two = {"hosts": {"algo-1": [], "algo-2": []}}
+    kill = {"status": "Failed", "events": [{"at": 5, "what": "kill", "text": ""}]}
+    pupil.lab("start", "7")
+    assert '--hosts 2"`' in pupil.lab("check", code=1)
+    pupil.ran(hosts={"algo-1": []})
+    assert '--hosts 2"`' in pupil.lab("check", code=1)
+    pupil.ran(**two)
+    assert "more.csv; make train" in pupil.lab("check", code=1)
+    (pupil.folder / "data/training/more.csv").write_text("x")
+    pupil.ran(**two)
+    assert "--kill-host algo-2:10" in pupil.lab("check", code=1)
+    pupil.ran(**two, **kill)
+    assert "--kill-host algo-2:30" in pupil.lab("check", code=1)
+    pupil.ran(**two, **kill)
+    (pupil.folder / "runs/run-4/checkpoints/checkpoint-1").mkdir(parents=True)
+    assert "--resume runs/run-4 --stop-after 5" in pupil.lab("check", code=1)
+    pupil.ran(**two, status="Stopped", command="python3 tools train --resume runs/run-4")
+    assert pupil.lab("check") == "Lab 7 is done.\n"
 
 
 def test_a_json_that_is_none_is_the_next_step(pupil):
