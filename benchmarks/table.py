@@ -60,12 +60,12 @@ def facts(versions: dict[str, str], bases: str, runs: str) -> str:
     )
 
 
-def spread(values: Sequence[float]) -> str:
-    """Return the range of all values but the outer quarters, as a share of the median."""
-    if len(values) < 4:
-        return f"{(max(values) - min(values)) / statistics.median(values):.0%}"
-    lower, middle, upper = statistics.quantiles(values, n=4)
-    return f"{(upper - lower) / middle:.0%}"
+def middle_half(values: Sequence[float]) -> str:
+    """Return the range of all values but the outer quarters, of few that of all."""
+    lower, upper = min(values), max(values)
+    if len(values) >= 4:
+        lower, _, upper = statistics.quantiles(values, n=4)
+    return f"{lower:.2f} to {upper:.2f}"
 
 
 def write(section: str, lines: Sequence[str], machine: Machine, path: Path = README) -> None:
