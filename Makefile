@@ -8,7 +8,7 @@ SHELL_SCRIPTS = .ci/run $$(git ls-files --cached --others --exclude-standard '*.
 RUFF_CONFIG = --config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs benchmark benchmark-hosts prove-on-aws clean
+.PHONY: help demo test lint format docs slides benchmark benchmark-hosts prove-on-aws clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: $(VENV)/installed ## Mend formatting and style where a tool can
 docs: $(VENV)/installed ## Build the site of docs/ into site/, in English and in Korean
 	$(VENV)/bin/python scripts/docs.py
 
+slides: $(VENV)/installed ## Make slides of the pages of docs/, and print them as PDF
+	$(VENV)/bin/python scripts/slides.py
+
 benchmark: $(VENV)/installed ## Measure what the template costs against a bare script
 	$(VENV)/bin/python benchmarks/run.py
 
@@ -48,5 +51,5 @@ prove-on-aws: $(VENV)/installed ## Train in each language on a real AWS account,
 	$(VENV)/bin/python scripts/prove_on_aws.py $(ARGS)
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) demo site .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo site slides .pytest_cache .ruff_cache
 	find hooks tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -90,6 +90,7 @@ COMMANDS = {
     ),
     "make benchmark": "no test: a test does not time",
     # A trainer's pages.
+    "make slides": "test_each_slide_fits_and_fetches_nothing",
     "git clone https://github.com/ORG/cookiecutter-sagemaker-training": "test_what_is_sent_works",
     "uvx cookiecutter cookiecutter-sagemaker-training --no-input project_slug=penguin-training "
     "language=python": "test_what_is_sent_works",
