@@ -55,6 +55,12 @@ class Spool:
         rows, columns = self.features.shape
         return int(rows * (columns * NUMBER[not self.complete] + 8))
 
+    @property
+    def plain(self) -> int:
+        """Return the bytes of a plain matrix, in which XGBoost evaluates twice as fast."""
+        rows, columns = self.features.shape
+        return rows * (8 * columns + 16)
+
 
 def spool(tables: Iterable[polars.DataFrame], columns: Columns) -> Spool:
     """Write the tables one after another to files without a name, which go with the process."""
@@ -115,12 +121,13 @@ def choose(spools: dict[str, Spool], parameters: dict[str, Any]) -> tuple[bool, 
     used = _anonymous()
     working = sum(each.working for each in spools.values())
     size = sum(each.size for each in spools.values())
+    fast = sum(each.size if name == "training" else each.plain for name, each in spools.items())
     # A GPU has no use for files that were made for the CPU.
-    if parameters["device"] != "cpu" or SLACK * (used + 4 * BATCH + working + size) <= room:
-        log(f"The data are kept in memory: training needs some {_megabytes(working + size)} MB.")
+    if parameters["device"] != "cpu" or SLACK * (used + 4 * BATCH + working + fast) <= room:
+        log(f"The data are kept in memory: training needs some {_megabytes(working + fast)} MB.")
         return False, BATCH
     log(
-        f"The data are kept on the disk: training needs some {_megabytes(working + size)} MB for "
+        f"The data are kept on the disk: training needs some {_megabytes(working + fast)} MB for "
         f"them in memory, of which {_megabytes(max(room - used, 0))} MB are free."
     )
     # Few at a time need little memory, and many little time.
@@ -146,9 +153,11 @@ def choose(spools: dict[str, Spool], parameters: dict[str, Any]) -> tuple[bool, 
 def _matrix(
     spool: Spool, columns: Columns, batch: int, cache: str | None, training: xgboost.DMatrix
 ) -> xgboost.DMatrix:
+    names = {"feature_names": columns.features, "feature_types": columns.types}
     if not len(spool.targets):
-        names = {"feature_names": columns.features, "feature_types": columns.types}
         return xgboost.QuantileDMatrix(spool.features, spool.targets, ref=training, **names)
+    if training is not None and not cache:
+        return xgboost.DMatrix(spool.features, spool.targets, **names)
     kind = xgboost.ExtMemQuantileDMatrix if cache else xgboost.QuantileDMatrix
     return kind(Batches(spool, columns, batch, cache), ref=training)
 
