@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -16,12 +17,14 @@ sys.dont_write_bytecode = True
 
 from cloud.aws import Aws, AwsError  # noqa: E402
 from cloud.follow import ENDED, LOG_GROUP  # noqa: E402
-from terminal import note  # noqa: E402
+from terminal import UserError, note  # noqa: E402
 
 # Between two looks at what is being removed, and for how long one looks, in seconds.
 PAUSE, PATIENCE = 5, 900
 # So many groups of things are asked about, or removed, side by side.
 SIDE_BY_SIDE = 8
+# Of a list there is always an answer.
+NEVER = "(?!)"
 
 
 class Thing(NamedTuple):
@@ -48,16 +51,73 @@ def job_of(name: str) -> Thing:
     )
 
 
-def log_of(job: str) -> Thing:
+def jobs_of(prefix: str, kind: str) -> Thing:
+    """Return the running jobs of a kind (training, hyper-parameter-tuning) that are called so."""
+    member = "".join(each.capitalize() for each in kind.split("-")) + "Job"
+
+    def running(found: dict, *states: str) -> list[str]:
+        return [
+            each[f"{member}Name"]
+            for each in found[f"{member}Summaries"]
+            if each[f"{member}Name"].startswith(prefix) and each[f"{member}Status"] in states
+        ]
+
+    return Thing(
+        f"the running {kind} jobs {prefix}*",
+        ("sagemaker", f"list-{kind}-jobs", "--name-contains", prefix),
+        NEVER,
+        lambda found: bool(running(found, "InProgress", "Stopping")),
+        lambda found: [
+            ("sagemaker", f"stop-{kind}-job", f"--{kind}-job-name", each)
+            for each in running(found, "InProgress")
+        ],
+    )
+
+
+def logs_of(begin: str) -> Thing:
     group = ("--log-group-name", LOG_GROUP)
     return Thing(
-        f"the log of {job}",
-        ("logs", "describe-log-streams", *group, "--log-stream-name-prefix", f"{job}/"),
+        f"the logs of jobs {begin}*",
+        ("logs", "describe-log-streams", *group, "--log-stream-name-prefix", begin),
         "ResourceNotFoundException",
         lambda found: bool(found["logStreams"]),
         lambda found: [
             ("logs", "delete-log-stream", *group, "--log-stream-name", each["logStreamName"])
             for each in found["logStreams"]
+        ],
+    )
+
+
+def log_group_of(name: str) -> Thing:
+    return Thing(
+        f"the log group {name}",
+        ("logs", "describe-log-groups", "--log-group-name-prefix", name),
+        NEVER,
+        lambda found: name in [each["logGroupName"] for each in found["logGroups"]],
+        lambda _: [("logs", "delete-log-group", "--log-group-name", name)],
+    )
+
+
+def holders_of(policy: str, stack: str) -> Thing:
+    """Return who beside a stack's roles has a policy of it, which can't be deleted until then."""
+    kinds = (("Users", "User", "user"), ("Groups", "Group", "group"), ("Roles", "Role", "role"))
+
+    def holders(found: dict) -> list[tuple[str, str]]:
+        named = [
+            (word, each[f"{kind}Name"])
+            for many, kind, word in kinds
+            for each in found[f"Policy{many}"]
+        ]
+        return [(word, name) for word, name in named if not name.startswith(f"{stack}-")]
+
+    return Thing(
+        f"the rights of others by {policy.rpartition('/')[2]}",
+        ("iam", "list-entities-for-policy", "--policy-arn", policy),
+        "NoSuchEntity",
+        lambda found: bool(holders(found)),
+        lambda found: [
+            ("iam", f"detach-{word}-policy", f"--{word}-name", name, "--policy-arn", policy)
+            for word, name in holders(found)
         ],
     )
 
@@ -84,12 +144,25 @@ def images_of(name: str) -> Thing:
 
 
 def objects_of(name: str, bucket: str) -> Thing:
+    """Return all below a name in a bucket, with the versions that were kept."""
+    place = ("--bucket", bucket, "--prefix", f"{name}/")
+
+    def remove(found: dict) -> list[tuple[str, ...]]:
+        kept = [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]
+        kept = [{name: each[name] for name in ("Key", "VersionId")} for each in kept]
+        commands = [("s3", "rm", "--recursive", "--only-show-errors", f"s3://{bucket}/{name}/")]
+        if any(each["VersionId"] != "null" for each in kept):
+            words = ("s3api", "delete-objects", "--bucket", bucket, "--delete")
+            commands.append((*words, json.dumps({"Objects": kept, "Quiet": True})))
+        return commands
+
     return Thing(
         f"s3://{bucket}/{name}/",
-        ("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", f"{name}/", "--max-keys", "1"),
+        # As many as a command's line has room for.
+        ("s3api", "list-object-versions", *place, "--max-items", "100"),
         "NoSuchBucket",
-        lambda found: bool(found.get("Contents")),
-        lambda _: [("s3", "rm", "--recursive", "--only-show-errors", f"s3://{bucket}/{name}/")],
+        lambda found: bool(found.get("Versions") or found.get("DeleteMarkers")),
+        remove,
     )
 
 
@@ -154,12 +227,16 @@ def remove(aws: Aws, thing: Thing) -> None:
     if found is None:
         return
     note(f"Removing {thing.what}.")
-    for words in thing.remove(found):
-        aws.run(*words)
+    before = None
     for _ in range(PATIENCE // PAUSE):
-        if look(aws, thing) is None:
+        if found == before:
+            time.sleep(PAUSE)
+        else:
+            for words in thing.remove(found):
+                aws.run(*words)
+        before, found = found, look(aws, thing)
+        if found is None:
             return
-        time.sleep(PAUSE)
 
 
 def left(aws: Aws, thing: Thing) -> str:
@@ -172,3 +249,13 @@ def left(aws: Aws, thing: Thing) -> str:
         return ""
     commands = "; ".join(" ".join(aws.command(*each)) for each in thing.remove(found))
     return f"{thing.what}: {commands}"
+
+
+def confirm(yes: bool, meaning: str) -> None:
+    """Raise UserError unless the answer is yes; --yes is one."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"Nobody can answer here: --yes says that {meaning}.")
+    if input("Type yes to go on: ").strip() != "yes":
+        raise UserError("Nothing was done.")

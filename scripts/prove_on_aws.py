@@ -34,9 +34,10 @@ from pathlib import Path
 from aws_things import (
     Thing,
     bucket_of,
+    confirm,
     images_of,
     job_of,
-    log_of,
+    logs_of,
     objects_of,
     provider_of,
     stack_of,
@@ -186,7 +187,7 @@ class Proof:
         yield from map(job_of, jobs)
         yield from map(stack_of, names)
         yield from map(images_of, names)
-        yield from map(log_of, jobs)
+        yield from (logs_of(f"{each}/") for each in jobs)
         if bucket:
             yield from (objects_of(name, bucket) for name in names)
         if "team" in made:
@@ -282,12 +283,7 @@ def ask(aws: Aws, languages: list[str], yes: bool) -> str:
     known = f"{len(languages) * LONGEST / 3600 * price:.2f} USD" if price else "no known price"
     cost = f"At most {known}: {jobs}, and some cents for storage and requests."
     note(f"In this account and {aws.region}: {', '.join(languages)}. {cost}")
-    if yes:
-        return cost
-    if not sys.stdin.isatty():
-        raise UserError("Nobody can answer here: --yes says that it may cost that.")
-    if input("Type yes to go on: ").strip() != "yes":
-        raise UserError("Nothing was made.")
+    confirm(yes, "it may cost that")
     return cost
 
 

@@ -80,6 +80,7 @@ FILES = {
         tools/cloud/problems.py
         tools/cloud/push.py
         tools/cloud/questions.py
+        tools/cloud/ready.py
         tools/cloud/ranges.py
         tools/cloud/repository.yaml
         tools/cloud/request.py

@@ -678,6 +678,7 @@ WITHOUT_RESOURCE = (
     "ecr:GetAuthorizationToken",
     "pricing:GetProducts",
     "servicequotas:ListAWSDefaultServiceQuotas",
+    "servicequotas:ListServiceQuotas",
 )
 
 
@@ -723,6 +724,12 @@ def test_what_the_scripts_call_is_granted(stack, cloud, region):
             "sagemaker:CreateTrainingJob",
             "iam:GetRole",
             "s3:GetBucketLocation",
+        },
+        ("ready", "account"): {
+            "ecr:InitiateLayerUpload",
+            "codebuild:BatchGetProjects",
+            "servicequotas:ListServiceQuotas",
+            "cloudformation:DescribeStacks",
         },
         ("follow", "logs"): {"sagemaker:StopTrainingJob", "logs:GetLogEvents", "s3:GetObject"},
     }

@@ -17,6 +17,9 @@ VARIABLES = {
     'ARGS="-k c5_"': "test_one_clause_alone_can_be_tested",
     "ARGS=--print": "test_a_variable_behind_make_train",
     'ARGS="BucketName=NAME"': "test_what_exists_is_taken",
+    'ARGS="InstanceTypes=ml.m5.large MaxRuntime=900"': (
+        "test_a_class_comes_and_goes_as_the_page_says"
+    ),
     "ARGS=--team": "test_the_teams_stack_is_updated_on_request",
     "ARGS=--dry-run": "test_a_dry_run_prints_the_very_request_and_sends_nothing",
     "ARGS=--wait": "test_a_job_is_followed_to_its_end_and_fails_as_it_does",

@@ -19,6 +19,7 @@ COMMANDS = {
     "make contract": "test_the_right_image_passes_all",
     "make runs": "test_the_list_has_what_differed_and_curves",
     "make doctor": "test_a_good_machine_is_told_so_and_nothing_is_changed",
+    "make doctor ARGS=--aws": "test_doctor_says_that_aws_can_do_it_and_changes_nothing",
     "make clean": "test_the_verbs",
     "make": "test_make_lists_the_verbs",
     "make build": "test_a_company_gives_its_own_base",
@@ -132,6 +133,14 @@ def test_every_script_of_the_manual_is_run_by_a_test(repository):
     private = section(manual_of(repository), "## Private package indexes")
     assert blocks(private, "bash") == blocks(manual_of(repository), "bash")
     assert 'in_manual(repository, "bash")' in test
+
+
+def test_every_script_for_a_class_in_aws_is_run_by_a_test():
+    text = (TEMPLATE / "docs/en/teach/aws.md").read_text(encoding="utf-8")
+    test = (TEMPLATE / "tests/cloud/test_class.py").read_text(encoding="utf-8")
+    assert blocks(text) == []
+    run = {int(number) for number in re.findall(r"desk\(page\((\d)\)", test)}
+    assert run == set(range(len(blocks(text, "bash"))))
 
 
 def test_the_tests_that_run_the_commands_exist():

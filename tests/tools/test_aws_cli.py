@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support import load_tools
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins-python@sha256:{64 * '0'}"
 VERBS = {
@@ -160,3 +161,12 @@ def test_a_cli_that_fails_has_one_sentence_with_the_right_lead(run, verb, words,
 def test_a_cli_that_prints_something_else_than_json_has_one_sentence(run, verb):
     said = run(verb, "", code=0, output="Assuming the role for you ...\n")
     assert "he aws CLI printed what is no JSON: Assuming the role for you" in said
+
+
+def test_an_answer_that_does_not_come_is_given_up(repository, tmp_path, monkeypatch):
+    aws, account = load_tools(repository, "cloud.aws", "cloud.account")
+    (tmp_path / "aws").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(Exception, match="AWS does not answer within"):
+        account.account_of(aws.Aws("us-east-1", patience=0.2))

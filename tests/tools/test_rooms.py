@@ -15,11 +15,11 @@ TOOLS = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"
 # Top floor first: a module imports from floors below its own alone.
 FLOORS = """
     __main__
-    cloud.submit cloud.push
+    doctor
+    cloud.submit cloud.push cloud.ready
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
     cloud.request cloud.logs cloud.account cloud.names cloud.prices cloud.ranges
     cloud.aws cloud.api_model
-    doctor
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials contract.other_image

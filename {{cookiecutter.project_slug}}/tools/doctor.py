@@ -1,4 +1,4 @@
-"""The verb doctor: whether this machine can do it, asked of nobody but this machine."""
+"""The verb doctor: whether this machine can do it, and on request whether AWS can."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from cloud.ready import ready
 from image import PLATFORM
 from local.engine import find_engine, in_studio, no_answer
 from repository import REPOSITORY
@@ -22,7 +23,7 @@ from terminal import UserError, parser_of, say
 
 # A command that takes longer does not answer, in seconds; all are asked at once.
 PATIENCE = 8
-GOOD, NOTE, MISSING = "ok", "note", "MISSING"
+GOOD, NOTE, MISSING, UNKNOWN = "ok", "note", "MISSING", "unknown"
 GIB = 1 << 30
 # What an image, its base and its build take, and what a laptop's engine should have of memory.
 DISK, ROOM, MEMORY = 3 * GIB, 10 * GIB, 2 * GIB
@@ -52,8 +53,14 @@ def doctor(arguments: Sequence[str]) -> int:
 
     It asks no network, changes nothing, and takes ten seconds at most. Exit code: 1 where
     something is missing that `make train` needs. The aws CLI is for the verbs in AWS alone.
+
+    With --aws it asks AWS too, for three minutes at most, and what is missing there counts as well.
+    What you may not ask is unknown.
     """
-    parser_of("doctor", doctor.__doc__).parse_args(arguments)
+    parser = parser_of("doctor", doctor.__doc__)
+    help_of = "ask AWS too: account, stack, role, repository, CodeBuild, bucket, quota (of JOBS)"
+    parser.add_argument("--aws", nargs="?", type=int, const=1, metavar="JOBS", help=help_of)
+    jobs = parser.parse_args(arguments).aws
     try:
         engine, trouble = find_engine("or train without one by --no-container"), ""
     except UserError as error:
@@ -65,11 +72,20 @@ def doctor(arguments: Sequence[str]) -> int:
     )
     lines = [*of_engine(engine, *answers)] if engine else [(MISSING, "engine", trouble)]
     lines += [*of_machine(git, aws)]
+    if jobs:
+        marks = {True: GOOD, False: MISSING, None: UNKNOWN}
+        lines += [(marks[good], what, text) for good, what, text in ready(jobs)]
     for mark, what, text in lines:
         say(f"{mark:8} {what:13} {text}")
     missing = [what for mark, what, _ in lines if mark == MISSING]
     say("")
-    say(f"To be mended first: {', '.join(missing)}." if missing else "This machine can do it.")
+    say(
+        f"To be mended first: {', '.join(missing)}."
+        if missing
+        else "This machine can do it."
+        if not jobs
+        else "This machine and AWS can do it, as far as was asked."
+    )
     return 1 if missing else 0
 
 

@@ -123,6 +123,7 @@ class Aws:
     profile: str | None = None
     credentials: dict[str, str] = field(default_factory=dict)  # variables of the environment
     dry_run: bool = False  # print the commands, and run none that changes something
+    patience: float | None = None  # for one answer, in seconds; None waits as long as the CLI does
 
     def call(self, service: str, operation: str, request: dict | None = None, *flags: str) -> dict:
         """Return the response of an operation; raise AwsError."""
@@ -165,14 +166,19 @@ class Aws:
         if self.credentials:
             environment.pop("AWS_PROFILE", None)
         require_cli()
-        done = subprocess.run(
-            [*self.command(*words), "--output", "json"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**environment, **self.credentials},
-        )
+        try:
+            done = subprocess.run(
+                [*self.command(*words), "--output", "json"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env={**environment, **self.credentials},
+                timeout=self.patience,
+            )
+        except subprocess.TimeoutExpired as error:
+            sentence = f"AWS does not answer within {self.patience} s: check network and proxy."
+            raise AwsError(sentence, "Unreachable") from error
         if done.returncode != 0:
             unknown = OLD.search(done.stderr)
             raise old_cli(unknown) if unknown else error_of(done.stderr, self.region)

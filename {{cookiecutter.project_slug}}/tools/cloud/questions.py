@@ -52,25 +52,7 @@ def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) ->
 
 def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:
     """Yield what is missing or lies elsewhere: role, image, buckets, data."""
-    role = ROLE.fullmatch(request["RoleArn"])
-    name = role["name"].rpartition("/")[2]
-    if role["account"] != account:
-        yield f"The role {name} is of the account {role['account']}, and you are in {account}."
-    else:
-        try:
-            found = aws.ask("the role", "iam", "get-role", {"RoleName": name})
-        except AwsError as error:
-            if error.code != "NoSuchEntity":
-                raise
-            yield f"There is no role {name} in the account {account}: `make deploy` makes one."
-        else:
-            arn = found and found["Role"].get("Arn", request["RoleArn"])
-            if found and arn != request["RoleArn"]:
-                # IAM finds a role by its last name alone, SageMaker by the whole.
-                yield f"The role {name} has another path: write RoleArn {arn}."
-            trust = found and json.dumps(found["Role"].get("AssumeRolePolicyDocument"))
-            if found and "sagemaker.amazonaws.com" not in trust:
-                yield f"SageMaker may not assume the role {name}: its trust policy must name it."
+    yield from role_questions(aws, account, request["RoleArn"])
     name = request["AlgorithmSpecification"]["TrainingImage"]
     image = image_of(name)
     query = {
@@ -85,6 +67,29 @@ def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) 
             raise
         yield f"The pushed image is in ECR no more ({name}): run `make push` again."
     yield from place_questions(aws, request, uploaded)
+
+
+def role_questions(aws: Aws, account: str, arn: str) -> Iterator[str]:
+    """Yield what is wrong with the execution role of jobs."""
+    role = ROLE.fullmatch(arn)
+    name = role["name"].rpartition("/")[2]
+    if role["account"] != account:
+        yield f"The role {name} is of the account {role['account']}, and you are in {account}."
+    else:
+        try:
+            found = aws.ask("the role", "iam", "get-role", {"RoleName": name})
+        except AwsError as error:
+            if error.code != "NoSuchEntity":
+                raise
+            yield f"There is no role {name} in the account {account}: `make deploy` makes one."
+        else:
+            other = found and found["Role"].get("Arn", arn)
+            if found and other != arn:
+                # IAM finds a role by its last name alone, SageMaker by the whole.
+                yield f"The role {name} has another path: write RoleArn {other}."
+            trust = found and json.dumps(found["Role"].get("AssumeRolePolicyDocument"))
+            if found and "sagemaker.amazonaws.com" not in trust:
+                yield f"SageMaker may not assume the role {name}: its trust policy must name it."
 
 
 def place_questions(aws: Aws, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:
@@ -141,7 +146,14 @@ def explain_quota(aws: Aws, error: AwsError) -> str:
         code = f'"$(aws {" ".join(lookup)} --region {aws.region} --query "{query}" --output text)"'
     return (
         f'Your account has not enough of the quota "{name}". Ask for more by\n'
-        f"  aws service-quotas request-service-quota-increase --service-code sagemaker "
-        f"--quota-code {code} --desired-value {used + wanted} --region {aws.region}\n"
+        f"  {ask_for_more(code, used + wanted, aws.region)}\n"
         "or use another --instance-type; jobs with and without --spot have quotas of their own."
+    )
+
+
+def ask_for_more(code: str, wanted: int, region: str) -> str:
+    """Return the command that asks AWS for more of a quota."""
+    return (
+        "aws service-quotas request-service-quota-increase --service-code sagemaker "
+        f"--quota-code {code} --desired-value {wanted} --region {region}"
     )
