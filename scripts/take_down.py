@@ -56,7 +56,9 @@ class Class:
         stacks = {
             each["StackName"]: outputs_of(each)
             for each in found
-            if f"\nDescription: {each.get('Description')}\n" in text
+            if "UserPolicyArn" in outputs_of(each)
+            # One whose creation failed has no outputs.
+            or f"\nDescription: {each.get('Description')}\n" in text
         }
         team = [each for each in found if each["StackName"] == TEAM]
         self.shared = outputs_of(team[0]).get("BucketName") if team else None
