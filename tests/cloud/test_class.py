@@ -93,7 +93,7 @@ def trained(cloud, name):
     one = cloud.backend("sagemaker").training_jobs[job]
     vars(one).update(training_job_status="InProgress", secondary_status="Training")
     logs = cloud.client("logs")
-    for group, stream in ((LOGS, f"{job}/algo-1-1"), (f"/aws/codebuild/{name}", "1")):
+    for group, stream in ((LOGS, f"{job}/algo-1-1"), (f"/aws/codebuild/{name}", f"{name}-1")):
         if group not in [each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]]:
             logs.create_log_group(logGroupName=group)
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
