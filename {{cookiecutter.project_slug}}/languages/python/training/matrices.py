@@ -156,7 +156,8 @@ def _matrix(
     names = {"feature_names": columns.features, "feature_types": columns.types}
     if not len(spool.targets):
         return xgboost.QuantileDMatrix(spool.features, spool.targets, ref=training, **names)
-    if training is not None and not cache:
+    # Several hosts build theirs together, so that all must be of one kind.
+    if training is not None and not cache and xgboost.collective.get_world_size() == 1:
         return xgboost.DMatrix(spool.features, spool.targets, **names)
     kind = xgboost.ExtMemQuantileDMatrix if cache else xgboost.QuantileDMatrix
     return kind(Batches(spool, columns, batch, cache), ref=training)
