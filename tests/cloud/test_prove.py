@@ -289,6 +289,8 @@ def test_nothing_is_made_without_a_yes(cloud, sagemaker, tmp_path):
 
 
 def test_make_passes_the_flags_on():
-    words = ["make", "--dry-run", "prove-on-aws", "ARGS=--language r --yes"]
+    # make within make says in which folder it is.
+    options = ["--dry-run", "--no-print-directory"]
+    words = ["make", *options, "prove-on-aws", "ARGS=--language r --yes"]
     done = subprocess.run(words, cwd=TEMPLATE, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1].endswith("scripts/prove_on_aws.py --language r --yes")
