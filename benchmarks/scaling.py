@@ -42,12 +42,10 @@ DEPTH = 6
 # Java's engine is that of Python.
 BARE = {"python": ["python", "/bare/hosts.py"], "r": ["Rscript", "/bare/hosts.R"]}
 
-# rows, columns, steps, hosts: jobs of a minute and more, and shorter ones for the model.
-LONG_JOBS = {
-    "one": (1_000_000, 20, 120, 1),
-    "strong": (1_000_000, 20, 120, 2),
-    "weak": (2_000_000, 20, 120, 2),
-}
+# Jobs of a minute or so.
+LONG = ((1_000_000, 1), (1_000_000, 2), (2_000_000, 2))  # rows, hosts: one, strong, weak
+LONG_STEPS = {"python": 500, "r": 120, "java": 500}
+# What only the model is fitted to: rows, columns, steps, hosts.
 SHORT_JOBS = [
     (rows, columns, 20, hosts)
     for rows, columns in ((100_000, 20), (400_000, 20), (100_000, 60))
@@ -55,6 +53,11 @@ SHORT_JOBS = [
 ]
 STARTS = [(10_000, 20, 2, hosts) for hosts in (1, 2, 4, 8)]
 QUICK = 50  # how much less --quick does
+
+
+def long_jobs(language: str) -> list[tuple[int, ...]]:
+    """Return the jobs of a language that take a minute or so."""
+    return [(rows, 20, LONG_STEPS[language], hosts) for rows, hosts in LONG]
 
 
 def hyperparameters(language: str, steps: int) -> dict[str, str]:
@@ -153,9 +156,9 @@ def measure(language: str, data: Path, shorter: int, machine: Machine) -> tuple[
     """Run all jobs of a language; return what they took, and if the base is a stand-in."""
     image, stand_in = build_image(language)
     machine.settle()
-    jobs = [(job, False) for job in (*STARTS, *SHORT_JOBS, *LONG_JOBS.values())]
+    jobs = [(job, False) for job in (*STARTS, *SHORT_JOBS, *long_jobs(language))]
     if language in BARE:
-        jobs += [(job, True) for job in LONG_JOBS.values()]
+        jobs += [(job, True) for job in long_jobs(language)]
     points = []
     for (rows, columns, steps, hosts), bare in jobs:
         job = (max(rows // shorter, 1_000), columns, max(steps // shorter, 4), hosts)
@@ -202,7 +205,7 @@ def hosts_table(points: list[dict]) -> list[str]:
                 for each in points
                 if each["language"] == language and each["bare"] is bare
             }
-            one, strong, weak = (seconds[job] for job in LONG_JOBS.values())
+            one, strong, weak = (seconds[job] for job in long_jobs(language))
             lines.append(
                 f"| {language}{', bare' if bare else ''} | {one:.1f} s | {strong:.1f} s "
                 f"| {one / strong:.2f} | {weak:.1f} s | {one / weak:.2f} |"
