@@ -159,8 +159,8 @@ def page(where: str, points: list[dict]) -> str:
         "",
         "A step takes *overhead + work / hosts + exchange*. Work is rows x columns for the trees "
         f"(depth {DEPTH}, {BINS} bins), rows x columns x (columns + {PRODUCTS}) for R's GLM. The "
-        f"trees of N hosts exchange (2 - 1/N) x 2^{DEPTH - 1} x {BINS} x columns x 16 bytes a host and step; of R's hosts "
-        "each sends the leader a triangle of 8 x (columns + 1)² bytes.",
+        f"trees of N hosts exchange (2 - 1/N) x 2^{DEPTH - 1} x {BINS} x columns x 16 bytes a host "
+        "and step; of R's hosts each sends the leader a triangle of 8 x (columns + 1)² bytes.",
         "",
         "| | overhead | a million of work | exchange, two hosts | a MB exchanged |",
         "|---|--:|--:|--:|--:|",
