@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aws_things import (
+    TEMPLATE,
     Thing,
     bucket_of,
     confirm,
@@ -44,18 +45,14 @@ from aws_things import (
     take_down,
 )
 
-TEMPLATE = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TEMPLATE / "{{cookiecutter.project_slug}}" / "tools"))
-sys.dont_write_bytecode = True
-
-from cloud.account import account_of, find_stack, outputs_of  # noqa: E402
-from cloud.aws import Aws, AwsError, require_cli  # noqa: E402
-from cloud.deploy import TEAM  # noqa: E402
-from cloud.names import TRAINING, job_prefix  # noqa: E402
-from cloud.prices import dollars_an_hour  # noqa: E402
-from local.engine import call as call_engine  # noqa: E402
-from local.engine import find_engine, no_answer  # noqa: E402
-from terminal import UserError, note, prepare, say, uninterrupted  # noqa: E402
+from cloud.account import account_of, find_stack, outputs_of
+from cloud.aws import Aws, AwsError, require_cli
+from cloud.deploy import TEAM
+from cloud.names import TRAINING, job_prefix
+from cloud.prices import dollars_an_hour
+from local.engine import call as call_engine
+from local.engine import find_engine, no_answer
+from terminal import UserError, note, prepare, say, uninterrupted
 
 LANGUAGES = ("python", "r", "java")
 # The smallest instance that trains, which training-job.json names: its CPUs, and seconds at most.

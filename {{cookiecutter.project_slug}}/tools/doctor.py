@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from cloud.ready import ready
 from image import PLATFORM
 from local.engine import find_engine, in_studio, no_answer
 from repository import REPOSITORY
@@ -72,20 +71,18 @@ def doctor(arguments: Sequence[str]) -> int:
     )
     lines = [*of_engine(engine, *answers)] if engine else [(MISSING, "engine", trouble)]
     lines += [*of_machine(git, aws)]
+    able = "This machine can do it."
     if jobs:
+        from cloud.ready import ready  # only here: it brings all that asks AWS
+
+        able = "This machine and AWS can do it, as far as was asked."
         marks = {True: GOOD, False: MISSING, None: UNKNOWN}
         lines += [(marks[good], what, text) for good, what, text in ready(jobs)]
     for mark, what, text in lines:
         say(f"{mark:8} {what:13} {text}")
     missing = [what for mark, what, _ in lines if mark == MISSING]
     say("")
-    say(
-        f"To be mended first: {', '.join(missing)}."
-        if missing
-        else "This machine can do it."
-        if not jobs
-        else "This machine and AWS can do it, as far as was asked."
-    )
+    say(f"To be mended first: {', '.join(missing)}." if missing else able)
     return 1 if missing else 0
 
 

@@ -81,7 +81,7 @@ def train(arguments: Sequence[str]) -> int:
     if options.no_container:
         say("On this machine itself: the Dockerfile is not used, and nothing in it is tested.")
         command, directory = host_program()
-        job = new_job(request, 1, options.grace, checkpoints)
+        job = new_job(request, grace=options.grace, checkpoints=checkpoints)
         record = Record(job, typed, "")
         return run_job(job, [HostProcess(job, command, directory)], options, record)
     image = options.image or local_image(request)
@@ -89,7 +89,8 @@ def train(arguments: Sequence[str]) -> int:
     if options.hosts > 1:
         require_names(engine)
     if options.print:
-        print_commands(new_job(request, options.hosts, GRACE, checkpoints), engine, image, options)
+        job = new_job(request, options.hosts, checkpoints=checkpoints)
+        print_commands(job, engine, image, options)
         return 0
     if not options.build:
         require_image(engine, image)
