@@ -6,7 +6,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import linear_regression
+from statistics import fmean
 
 POINTS = Path(__file__).with_name("scaling.json")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
@@ -78,21 +78,40 @@ def messages(language: str, hosts: int) -> int:
 
 def fit(language: str, points: list[dict]) -> Model:
     """Return the model of a language: of one host first, the rest from what a second one adds."""
-    found = {1: ([], []), 2: ([], [])}
-    for each in points:
-        if each["hosts"] == 1:
-            found[1][0].append(work(language, each["rows"], each["columns"]))
-            found[1][1].append(each["step"])
-    per_work, overhead = linear_regression(*found[1])
-    overhead = max(overhead, 0.0)
+    one = [
+        (work(language, each["rows"], each["columns"]), each["step"], each["step"])
+        for each in points
+        if each["hosts"] == 1
+    ]
+    overhead, per_work = line(one)
+    two = []
     for each in points:
         if each["hosts"] == 2:
-            rows, columns = each["rows"], each["columns"]
+            rows, columns, step = each["rows"], each["columns"], each["step"]
             alone = overhead + per_work * work(language, rows, columns) / 2
-            found[2][0].append(traffic(language, columns, 2))
-            found[2][1].append(each["step"] - alone)
-    per_byte, exchange = linear_regression(*found[2])
-    return Model(language, overhead, per_work, max(exchange, 0.0), max(per_byte, 0.0))
+            two.append((traffic(language, columns, 2), step - alone, step))
+    exchange, per_byte = line(two)
+    return Model(language, overhead, per_work, exchange, per_byte)
+
+
+def line(points: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return intercept and slope, neither below 0, of points (x, y, scale).
+
+    An error counts by its share of the scale: else the longest steps alone would make the model.
+    """
+    weights = [1 / scale**2 for _, _, scale in points]
+    mean_x = fmean((x for x, _, _ in points), weights)
+    mean_y = fmean((y for _, y, _ in points), weights)
+    along = sum(w * (x - mean_x) ** 2 for w, (x, _, _) in zip(weights, points, strict=True))
+    both = sum(
+        w * (x - mean_x) * (y - mean_y) for w, (x, y, _) in zip(weights, points, strict=True)
+    )
+    slope = max(both / along, 0.0)
+    intercept = mean_y - slope * mean_x
+    if intercept < 0:
+        xy = sum(w * x * y for w, (x, y, _) in zip(weights, points, strict=True))
+        return 0.0, xy / sum(w * x**2 for w, (x, _, _) in zip(weights, points, strict=True))
+    return intercept, slope
 
 
 def where_it_ends(model: Model, rows: int, columns: int) -> int:

@@ -45,3 +45,17 @@ def test_more_hosts_pay_for_more_rows(scaling):
     ends = [scaling.where_it_ends(model, rows, 20) for rows in (1000, 10_000_000, 1_000_000_000)]
     assert ends == sorted(ends)
     assert ends[0] == 1 < ends[1] < ends[2]
+
+
+def test_a_long_step_does_not_outweigh_the_short_ones(scaling):
+    # 5 + x, but for the longest, which took a tenth more.
+    points = [(x, y, y) for x, y in ((10, 15.0), (20, 25.0), (1000, 1005.0), (2000, 2205.0))]
+    intercept, slope = scaling.line(points)
+    assert all(abs((intercept + slope * x) / y - 1) < 0.12 for x, y, _ in points)
+
+
+def test_nothing_costs_less_than_nothing(scaling):
+    falling = [(1, 3.0, 1.0), (2, 2.0, 1.0), (3, 1.0, 1.0)]
+    assert scaling.line(falling) == (pytest.approx(2.0), 0.0)
+    below = [(1, 0.0, 1.0), (2, 2.0, 1.0), (3, 4.0, 1.0)]
+    assert scaling.line(below) == (0.0, pytest.approx(16 / 14))
