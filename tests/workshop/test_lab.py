@@ -1,10 +1,12 @@
 """workshop/lab, on the oldest Python: it loses nothing, always mends, and names one next step."""
 
+import itertools
 import json
 import subprocess
 import sys
 from datetime import datetime
 
+import labs
 import mistakes
 import pytest
 from support import LANGUAGES, TEMPLATE, oldest_python
@@ -231,6 +233,9 @@ def test_lab_3_is_solved(pupil):
     pupil.lab("start", "3")
     assert "still the sample" in pupil.lab("check", code=1)
     pupil.lab("solve", "3")
+    page = (TEMPLATE / "docs/en/labs/3-algorithm.md").read_text(encoding="utf-8")
+    for name in itertools.chain(*labs.LEFT_OVER.values()):
+        assert f"`{name}`" in page and not (pupil.folder / name).exists()
     assert pupil.lab("check", code=1).startswith("Next: `make train`: train with")
     pupil.ran(metrics={"training:rmse": []})
     assert "Regex of training:rmse" in pupil.lab("check", code=1)

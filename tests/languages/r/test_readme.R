@@ -43,6 +43,12 @@ test_that("what is wrong with its data is one sentence", {
   expect_identical(run$stderr, "training: there is no column body_mass_g with numbers.")
 })
 
+test_that("the linter finds nothing in it", {
+  linters <- lintr::linters_with_defaults(line_length_linter = lintr::line_length_linter(100))
+  found <- lintr::lint(text = strsplit(blocks[1], "\n")[[1]], linters = linters)
+  expect_length(found, 0)
+})
+
 test_that("it has no more lines than one reads", {
   expect_lte(length(strsplit(blocks[1], "\n")[[1]]), 40)
 })
