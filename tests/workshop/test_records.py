@@ -21,6 +21,12 @@ def test_the_pages_have_the_records():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_readme_shows_the_end_of_the_record():
+    record = (TEMPLATE / "workshop/records/python/lab-1-train.txt").read_text(encoding="utf-8")
+    end = record[record.index("Status: Completed\n") :]
+    assert f"```\n{end}```\n" in (TEMPLATE / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("between", ["", "old\n", "```console\nold\n```\n"])
 def test_a_record_takes_the_place_between_its_comments(between):
     assert weave.weave(PAGE.format(between), RECORD) == (WOVEN, [])
