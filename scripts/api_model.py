@@ -3,7 +3,7 @@
 
     .venv/bin/python scripts/api_model.py
 
-Writes tools/cloud/api_model.json of the generated repository, from the installed botocore: the
+Writes tools/api_model.json of the generated repository, from the installed botocore: the
 shapes below CreateTrainingJob and CreateHyperParameterTuningJob, one a line, with types, names,
 limits, patterns and values. Run it after each update of botocore; a test tells when it is due.
 """
@@ -17,7 +17,7 @@ import botocore
 import botocore.session
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-FILE = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools" / "cloud" / "api_model.json"
+FILE = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools" / "api_model.json"
 OPERATIONS = ("CreateTrainingJob", "CreateHyperParameterTuningJob")
 # Python's `re` has no \p{…}.
 ANYTHING = r"[\p{L}\p{M}\p{Z}\p{S}\p{N}\p{P}]"

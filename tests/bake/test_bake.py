@@ -38,6 +38,8 @@ FILES = {
         examples/submit_with_sdk.py
         pyproject.toml
         tools/__main__.py
+        tools/api_model.json
+        tools/api_model.py
         tools/check/__init__.py
         tools/check/advice.py
         tools/check/arguments.py
@@ -67,8 +69,6 @@ FILES = {
         tools/checksums.txt
         tools/cloud/__init__.py
         tools/cloud/account.py
-        tools/cloud/api_model.json
-        tools/cloud/api_model.py
         tools/cloud/aws.py
         tools/cloud/buildspec.yml
         tools/cloud/codebuild.py

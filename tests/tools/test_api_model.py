@@ -1,4 +1,4 @@
-"""tools/cloud/api_model.*: what AWS's own model says of a request, held against botocore's."""
+"""tools/api_model.*: what AWS's own model says of a request, held against botocore's."""
 
 import copy
 import importlib.util
@@ -28,7 +28,7 @@ SAMPLES = {
 
 @pytest.fixture(scope="module")
 def api_model(bake):
-    return load_tools(bake("python"), "cloud.api_model")[0]
+    return load_tools(bake("python"), "api_model")[0]
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,10 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource.S3Uri"
 
 @pytest.fixture(scope="module")
 def modules(bake):
-    names = ("api_model", "problems", "questions", "request", "submit", "aws", "follow")
-    loaded = load_tools(bake("python"), *(f"cloud.{name}" for name in names), "job", "image")
-    return dict(zip((*names, "job", "image"), loaded, strict=True))
+    names = ("problems", "questions", "request", "submit", "aws", "follow")
+    others = ("api_model", "job", "image")
+    loaded = load_tools(bake("python"), *(f"cloud.{name}" for name in names), *others)
+    return dict(zip((*names, *others), loaded, strict=True))
 
 
 @pytest.fixture

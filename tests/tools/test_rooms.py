@@ -19,7 +19,7 @@ FLOORS = """
     cloud.submit cloud.push cloud.ready
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
     cloud.request cloud.logs cloud.account cloud.names cloud.prices cloud.ranges
-    cloud.aws cloud.api_model
+    cloud.aws
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials contract.other_image
@@ -31,7 +31,7 @@ FLOORS = """
     job settings
     image
     repository
-    faults passwords terminal
+    api_model faults passwords terminal
 """
 # What a room may import of others, beside the ground.
 NEIGHBOURS = {
@@ -40,7 +40,16 @@ NEIGHBOURS = {
     "local": set(),
     "check": set(),
 }
-GROUND = {"faults", "job", "settings", "image", "repository", "terminal", "passwords"}
+GROUND = {
+    "api_model",
+    "faults",
+    "image",
+    "job",
+    "passwords",
+    "repository",
+    "settings",
+    "terminal",
+}
 VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
 
 

@@ -20,11 +20,13 @@ IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'
 @pytest.fixture(scope="module")
 def tools(bake):
     """The rooms of a repository's tools/cloud, as modules."""
-    rooms = ("api_model", "aws", "follow", "problems", "questions", "request", "submit", "upload")
-    places = [*(f"cloud.{room}" for room in rooms), "terminal"]
-    *modules, terminal = load_tools(bake("python"), *places)
+    rooms = ("aws", "follow", "problems", "questions", "request", "submit", "upload")
+    places = [*(f"cloud.{room}" for room in rooms), "api_model", "terminal"]
+    *modules, api_model, terminal = load_tools(bake("python"), *places)
     return argparse.Namespace(
-        UserError=terminal.UserError, **dict(zip(rooms, modules, strict=True))
+        UserError=terminal.UserError,
+        api_model=api_model,
+        **dict(zip(rooms, modules, strict=True)),
     )
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from cloud.api_model import walk
+from api_model import walk
 from image import Image, image_of
 from repository import PUSHED_IMAGE
 from terminal import UserError, note

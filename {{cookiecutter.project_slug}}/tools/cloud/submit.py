@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator, Sequence
 
 import image
+from api_model import check
 from cloud.account import account_of
-from cloud.api_model import check
 from cloud.aws import Aws, AwsError
 from cloud.follow import describe, follow
 from cloud.names import TRAINING, TUNING, unique_name

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import takewhile
 
-MODEL = json.loads(pkgutil.get_data(__package__, "api_model.json"))
+MODEL = json.loads(pkgutil.get_data(__name__, "api_model.json"))
 SHAPES = MODEL["shapes"]
 KNOWN = f"known to AWS as of {MODEL['day']}"
 TYPES = {
