@@ -174,9 +174,18 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
             "do you mean Na",
         ),
         ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, "mean Subnets?"),
-        (f"{S3}.ContentType", "text/csv", "it belongs in Channel."),
+        (f"{S3}.ContentType", "text/csv", "it belongs in InputDataConfig[0]."),
+        # By the word that another member has for the same.
+        (
+            "CheckpointConfig",
+            {"S3OutputPath": "s3://b/c"},
+            "in CheckpointConfig; do you mean S3Uri?",
+        ),
+        ("OutputDataConfig", {"S3Uri": "s3://b/c"}, "do you mean S3OutputPath?"),
+        ("instance_type", "ml.m5.large", "it belongs in ResourceConfig."),
         # Types.
-        ("HyperParameters.rounds", 100, 'HyperParameters.rounds must be text, "…"; it is 100.'),
+        ("HyperParameters.rounds", 100, 'HyperParameters.rounds must be text: write "100".'),
+        ("HyperParameters.layers", [1, 2], 'HyperParameters.layers must be text: write "[1, 2]".'),
         ("ResourceConfig.InstanceCount", "1", 'must be a whole number, without quotes; it is "1".'),
         ("ResourceConfig.InstanceCount", True, "must be a whole number, without quotes"),
         (
@@ -200,7 +209,11 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
         ),
         ("HyperParameters.rounds", 2501 * "1", "HyperParameters.rounds must be 2500 characters at"),
         ("HyperParameters", {f"h{i}": "1" for i in range(101)}, "must be 100 entries at most"),
-        ("AlgorithmSpecification.ContainerArguments", [], "must be 1 entries or more; it is 0"),
+        (
+            "AlgorithmSpecification.ContainerArguments",
+            [],
+            "must not be empty: fill it, or leave it out.",
+        ),
         (
             "AlgorithmSpecification.ContainerArguments",
             [257 * "a"],
@@ -209,7 +222,7 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
         ("Environment", {"1": "a"}, "must be letters, digits and _, the first no digit"),
         ("Environment", {"A": 513 * "a"}, "Environment.A must be 512 characters at most"),
         ("OutputDataConfig.S3OutputPath", "bucket/jobs", "must be a place in S3: s3://BUCKET/KEY."),
-        ("VpcConfig", {"Subnets": [], "SecurityGroupIds": ["sg-1"]}, "must be 1 entries or more"),
+        ("VpcConfig", {"Subnets": [], "SecurityGroupIds": ["sg-1"]}, "must not be empty"),
         ("StoppingCondition.MaxRuntimeInSeconds", 0, "must be 1 or more; it is 0."),
         ("ResourceConfig.KeepAlivePeriodInSeconds", 21601, "must be 21600 at most; it is 21601."),
         # Values.

@@ -48,10 +48,16 @@ WORDS = {
 def check(operation: str, request: object) -> tuple[list[str], list[str]]:
     """Return what AWS would refuse in a request, and what the model does not know: sentences."""
     wrong, doubtful = [], []
+    for _, sentence, sure in findings(operation, request):
+        (wrong if sure else doubtful).append(sentence)
+    return wrong, doubtful
+
+
+def findings(operation: str, request: object) -> Iterator[tuple[str, str, bool]]:
+    """Yield where something is wrong, the sentence that says so, and whether that is sure."""
     for path, name, value in walk(operation, request):
         for sentence, sure in problems(operation, path, name, value):
-            (wrong if sure else doubtful).append(sentence)
-    return wrong, doubtful
+            yield path, sentence, sure
 
 
 def walk(operation: str, request: object) -> Iterator[tuple[str, str, object]]:
@@ -83,7 +89,10 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
     shape = SHAPES[name]
     kind = shape["type"]
     if not fits(kind, value):
-        yield f"{path} must be {TYPES[kind][1]}; it is {brief(value)}.", True
+        if kind == "string" and value is not None:
+            yield f"{path} must be text: write {brief(json.dumps(value))}.", True
+        else:
+            yield f"{path} must be {TYPES[kind][1]}; it is {brief(value)}.", True
         return
     if kind == "structure":
         yield from member_problems(operation, path, shape, value)
@@ -91,7 +100,9 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
     size = len(value) if kind in SIZES else value
     unit = f" {SIZES[kind]}" if kind in SIZES else ""
     low, high = size < shape.get("min", size), size > shape.get("max", size)
-    if (low and name not in WORDS) or high:
+    if low and size == 0 and kind in ("list", "map"):
+        yield f"{path} must not be empty: fill it, or leave it out.", True
+    elif (low and name not in WORDS) or high:
         bound = f"{shape['min']}{unit} or more" if low else f"{shape['max']}{unit} at most"
         yield f"{path} must be {bound}; it is {size}.", True
     elif low or ("pattern" in shape and not re.fullmatch(shape["pattern"], value, re.DOTALL)):
@@ -117,8 +128,10 @@ def member_problems(
         meant = [known for known in shape["members"] if near(each, known)]
         # Of what must be there, a name that is only similar will do.
         meant = meant or get_close_matches(each, missing, 1, 0.7)
+        owners = owners_of(operation, plain(each))
+        if not meant and len(missing) == 1 and shape["members"][missing[0]] in owners.values():
+            meant = missing  # of the same kind, by the word for it elsewhere
         missing = [known for known in missing if known not in meant]
-        owners = [name for name in below(operation) if each in SHAPES[name].get("members", {})]
         similar = get_close_matches(each, shape["members"], 1, 0.65)
         if meant:
             yield f"There is no {each}{inside}; do you mean {listed(meant)}?", True
@@ -133,17 +146,26 @@ def member_problems(
 
 
 @cache
-def below(operation: str) -> frozenset[str]:
-    """Return the names of all shapes of an operation's request."""
-    found, todo = set(), [MODEL[operation]]
+def owners_of(operation: str, name: str) -> dict[str, str]:
+    """Return the places of a request with a member of that plain name → the shape that it has.
+
+    Of several, the least deep ones: there it is looked for first.
+    """
+    found, known, todo = {}, set(), [("", MODEL[operation])]
     while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            shape = SHAPES[name]
-            todo += shape.get("members", {}).values()
-            todo += [shape[part] for part in ("member", "key", "value") if part in shape]
-    return frozenset(found)
+        path, each = todo.pop(0)
+        if each in known:
+            continue
+        known.add(each)
+        shape = SHAPES[each]
+        for member, kind in shape.get("members", {}).items():
+            todo.append((f"{path}.{member}".lstrip("."), kind))
+            if plain(member) == name:
+                found[path or operation] = kind
+        if shape["type"] == "list":
+            todo.append((f"{path}[0]", shape["member"]))
+    depths = {path: path.count(".") + path.count("[") for path in found}
+    return {path: kind for path, kind in found.items() if depths[path] == min(depths.values())}
 
 
 def near(one: str, other: str) -> bool:

@@ -98,7 +98,7 @@ RIGHT = [
     ("an edited tool, with the reason", Edit("python", "tools/faults.py", '"""What docker', '# check: allow edited-file until version 2 brings it\n"""What docker')),
     ("an edited file, with the reason in its first comment", Edit("python", "tools/ruff.toml", "\nline-length = 100", "\n# check: allow edited-file our screens are wide\nline-length = 120")),
     ("Grace", job('"ml.m5.large"', '"ml.p6e-gb200.36xlarge"').then(docker("PLATFORM=linux/amd64", "PLATFORM=linux/arm64")).then(file("Makefile", "PLATFORM ?= linux/arm64\n"))),
-    ("no channel", job('"InputDataConfig"', '"Tags": [],\n  "VpcConfig"')),
+    ("no channel, a new member", job('"InputDataConfig"', '"NotKnownYet"')),
     ("letters of other languages", job(ROUNDS, '"name": "펭귄"')),
     ("groups that do not count", job(REGEX, "(?:val|validation):accuracy=([-+.0-9e]+)")),
     ("another channel", job(CHANNEL, '"ChannelName": "hold_out_2"')),
