@@ -103,6 +103,15 @@ def test_a_place_elsewhere_in_the_request_is_nobodys_business(modules, request_)
 
 
 SPOT = {"EnableManagedSpotTraining": True}
+SOURCE = "InputDataConfig.0.DataSource"
+VPC = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+GROUP = {"InstanceGroupName": "gpus", "InstanceType": "ml.g5.xlarge", "InstanceCount": 2}
+FILES = {
+    "FileSystemId": "fs-0123456789abcdef0",
+    "FileSystemType": "FSxLustre",
+    "FileSystemAccessMode": "ro",
+    "DirectoryPath": "/data",
+}
 PREFERRED = [
     {"InstanceType": "ml.g6.xlarge", "InstanceCount": 1},
     {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2},
@@ -120,9 +129,27 @@ PREFERRED = [
         ({"ResourceConfig.VolumeSizeInGB": 0}, "VolumeSizeInGB must be 1 or more"),
         ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "may be 2419200 at most, which is 28"),
         ({"StoppingCondition.MaxWaitTimeInSeconds": 7200}, "is for spot jobs only"),
-        (SPOT, "MaxWaitTimeInSeconds of a spot job (None) must be at least"),
-        (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "(3599) must be at least"),
-        (SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60}, "goes with neither spot nor"),
+        (SPOT, "MaxWaitTimeInSeconds of a spot job must be 3600 or more, its MaxRuntimeInSeconds:"),
+        (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "must be 3600 or more"),
+        (
+            SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60},
+            "KeepAlivePeriodInSeconds goes without EnableManagedSpotTraining: take one",
+        ),
+        ({"AlgorithmSpecification.AlgorithmName": "xgboost"}, "goes without TrainingImage"),
+        (
+            {"ResourceConfig.InstanceGroups": [GROUP]},
+            "InstanceGroups goes without InstanceType and InstanceCount: take one",
+        ),
+        ({SOURCE: {}}, 'The DataSource of "training" must be one source: it has 0.'),
+        ({SOURCE: {"FileSystemDataSource": FILES}}, "is reached from a VPC alone: add a VpcConfig"),
+        (
+            {f"{SOURCE}.S3DataSource.InstanceGroupNames": ["gpus"]},
+            'The InstanceGroupNames of "training" has gpus: no InstanceGroup is that.',
+        ),
+        (
+            {"AlgorithmSpecification.TrainingImageConfig": {"TrainingRepositoryAccessMode": "Vpc"}},
+            "An image of a registry in a VPC is reached from there alone: add a VpcConfig.",
+        ),
         ({"ResourceConfig.InstancePreferences": PREFERRED}, "goes without InstanceType: take one"),
         (
             SPOT | {"ResourceConfig": {"InstancePreferences": PREFERRED, "VolumeSizeInGB": 9}},
@@ -157,6 +184,76 @@ def test_what_the_model_lets_pass_and_sagemaker_does_not(modules, request_, chan
 )
 def test_instance_preferences_go_through(modules, request_, resource):
     assert found(modules, request_, {"ResourceConfig": resource}) == []
+
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "AlgorithmSpecification.TrainingImageConfig": {"TrainingRepositoryAccessMode": "Vpc"},
+            "VpcConfig": VPC,
+        },
+        {
+            "ResourceConfig": {"InstanceGroups": [GROUP]},
+            "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
+            "InputDataConfig.1.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
+        },
+        {SOURCE: {"FileSystemDataSource": FILES}, "VpcConfig": VPC},
+        {
+            "InputDataConfig.0.InputMode": "Pipe",
+            "InputDataConfig.0.RecordWrapperType": "RecordIO",
+            "InputDataConfig.0.CompressionType": "Gzip",
+            "InputDataConfig.0.ShuffleConfig": {"Seed": 7},
+            "InputDataConfig.1.InputMode": "FastFile",
+            "InputDataConfig.1.RecordWrapperType": "None",
+        },
+        {
+            f"{SOURCE}.S3DataSource.S3DataType": "AugmentedManifestFile",
+            f"{SOURCE}.S3DataSource.AttributeNames": ["source-ref", "class"],
+        },
+        {"ResourceConfig.KeepAlivePeriodInSeconds": 0}
+        | SPOT
+        | {"StoppingCondition.MaxWaitTimeInSeconds": 3600},
+        {"ResourceConfig.KeepAlivePeriodInSeconds": 1800},
+        {"ResourceConfig.TrainingPlanArn": f"{ARN}:training-plan/large"},
+        {"AlgorithmSpecification.EnableSageMakerMetricsTimeSeries": True},
+        {"RemoteDebugConfig": {"EnableRemoteDebug": True}, "VpcConfig": VPC},
+        {"RetryStrategy": {"MaximumRetryAttempts": 30}},
+        {"SessionChainingConfig": {"EnableSessionTagChaining": True}},
+        {"MlflowConfig": {"MlflowResourceArn": f"{ARN}:mlflow-app/app-AB12"}},
+        {"ModelPackageConfig": {"ModelPackageGroupArn": f"{ARN}:model-package-group/seals"}},
+    ],
+)
+def test_an_unusual_request_goes_through(modules, request_, changes):
+    assert found(modules, request_, changes) == []
+    assert list(modules["problems"].doubts(request_)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (SPOT | {"CheckpointConfig": None}, "has no CheckpointConfig: each interruption loses"),
+        (
+            {"InputDataConfig.0.CompressionType": "Gzip"},
+            'AWS heeds CompressionType in Pipe mode alone: the files of "training" arrive as they',
+        ),
+        ({"InputDataConfig.1.RecordWrapperType": "RecordIO"}, "heeds RecordWrapperType in Pipe"),
+        (
+            {
+                "ResourceConfig": {"InstanceGroups": [GROUP]},
+                "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
+            },
+            "Some channels have no InstanceGroupNames: give them to all or to none.",
+        ),
+    ],
+)
+def test_what_aws_takes_and_nobody_means_is_said(modules, request_, changes, sentence):
+    put(request_, changes)
+    (said,) = modules["problems"].doubts(request_)
+    assert sentence in said
 
 
 # ---- The cost ------------------------------------------------------------------------------

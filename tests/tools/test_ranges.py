@@ -74,6 +74,7 @@ def among(name, *values):
         among("shuffle", "true", "False"),
         among("max_depth", "2", "4"),
         among("target", "anything"),
+        ("AutoParameters", {"Name": "rounds", "ValueHint": "100"}),
     ],
 )
 def test_what_the_program_takes_passes(ranges, known, each):
@@ -110,6 +111,7 @@ def test_what_the_program_takes_passes(ranges, known, each):
             between("tree", "1", "2"),
             'The range of "tree" has numbers: it must be one of hist, exact.',
         ),
+        (("AutoParameters", {"Name": "rounds", "ValueHint": "0"}), 'of "rounds" holds 0: it must'),
         (among("tree", "hist", "approx"), "holds approx: it must be one of hist, exact."),
         (among("max_depth", "2", "deep"), "holds deep: it must be an integer from 1 to 30."),
         (among("shuffle", "maybe"), "holds maybe: it must be true or false."),

@@ -95,6 +95,13 @@ def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("At most 0.25 instance-hours")
     # What SageMaker would refuse is refused here too.
     assert run("--instance-type", "large").returncode == 1
+    command[2] = "tune"
+    done = run()
+    assert done.returncode == 0, done.stderr
+    request = json.loads(done.stdout)
+    assert request["TrainingJobDefinition"]["StoppingCondition"] == {"MaxRuntimeInSeconds": 900}
+    assert done.stderr.splitlines()[-1].startswith("At most 2.5 instance-hours: 10 jobs, each")
+    command[2] = "submit"
     # To resume, AWS must be asked.
     assert "run `make push` first" in run("--resume", "earlier").stderr
 
@@ -364,7 +371,7 @@ SPOT = {"EnableManagedSpotTraining": True}
             "HyperParameters.rounds must be 2500 characters at most",
         ),
         ({"HyperParameters": {f"h{i}": "1" for i in range(101)}}, "must be 100 entries at most"),
-        ({"AlgorithmSpecification.ContainerArguments": []}, "ContainerArguments must be 1 entries"),
+        ({"AlgorithmSpecification.ContainerArguments": []}, "ContainerArguments must not be empty"),
         (
             {"AlgorithmSpecification.ContainerArguments": [257 * "a"]},
             "must be 256 characters at most",
@@ -396,7 +403,7 @@ SPOT = {"EnableManagedSpotTraining": True}
         ({"CheckpointConfig.S3Uri": "s3://"}, 'S3Uri is "s3://"; it must be'),
         (
             {"VpcConfig": {"Subnets": [], "SecurityGroupIds": ["sg-1"]}},
-            "Subnets must be 1 entries or more",
+            "Subnets must not be empty",
         ),
         ({"Tags": [{"Key": "aws:a", "Value": ""}]}, "none beginning with"),
         ({"Tags": 2 * [{"Key": "a", "Value": ""}]}, "each Key once"),
@@ -405,10 +412,9 @@ SPOT = {"EnableManagedSpotTraining": True}
         ({"ResourceConfig.VolumeSizeInGB": 0}, "VolumeSizeInGB must be 1 or more"),
         ({"StoppingCondition.MaxRuntimeInSeconds": 2419201}, "MaxRuntimeInSeconds may be 2419200"),
         ({"StoppingCondition.MaxWaitTimeInSeconds": 7200}, "is for spot jobs only"),
-        (SPOT, "MaxWaitTimeInSeconds of a spot job (None) must be at least"),
-        (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "(3599) must be at least"),
-        (SPOT | {"CheckpointConfig": None}, "A spot job needs a CheckpointConfig"),
-        (SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60}, "goes with neither spot nor"),
+        (SPOT, "MaxWaitTimeInSeconds of a spot job must be 3600 or more"),
+        (SPOT | {"StoppingCondition.MaxWaitTimeInSeconds": 3599}, "must be 3600 or more"),
+        (SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60}, "goes without EnableManagedSpot"),
     ],
 )
 def test_what_sagemaker_would_refuse_is_a_sentence(tools, request_, changes, sentence):
@@ -430,6 +436,7 @@ def test_what_sagemaker_would_refuse_is_a_sentence(tools, request_, changes, sen
         ({"MinValue": "2.5"}, 'The range of "max_depth" must be two numbers'),
         ({"MinValue": "9"}, 'The range of "max_depth" must have a MinValue below its MaxValue'),
         ({"MinValue": "0", "ScalingType": "Logarithmic"}, "must be above 0 to be Logarithmic"),
+        ({"MinValue": "1", "ScalingType": "ReverseLogarithmic"}, "must be continuous, from 0 to"),
         ({"Name": "rounds"}, "each hyperparameter once"),
     ],
 )
@@ -439,6 +446,99 @@ def test_a_range_that_can_not_be_is_a_sentence_c95(tools, request_, tuning, chan
     whole = tools.request.tuning_job(request_, tuning)
     (found,) = tools.problems.tuning_problems(whole)
     assert sentence in found
+
+
+CATEGORIES = {"CategoricalParameterRanges": [{"Name": "max_depth", "Values": ["2", "4", "8"]}]}
+AUTO = {"AutoParameters": [{"Name": "max_depth", "ValueHint": "4"}]}
+LIMIT = "ResourceLimits.MaxNumberOfTrainingJobs"
+GRID = {"Strategy": "Grid", "ParameterRanges": CATEGORIES, LIMIT: 3}
+HYPERBAND = {
+    "Strategy": "Hyperband",
+    "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}},
+}
+
+
+def tuned(tuning, changes):
+    for path, value in changes.items():
+        put(tuning["HyperParameterTuningJobConfig"], path, value)
+    return tuning
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        # As people have asked of it: amazon-sagemaker-operator-for-k8s#123 and AWS's own guide.
+        ({"ParameterRanges": CATEGORIES}, "is 10, and the ranges hold 3 combinations: more AWS"),
+        (
+            {
+                "ParameterRanges": {
+                    "IntegerParameterRanges": [{"Name": "r", "MinValue": "-1", "MaxValue": "7"}]
+                }
+            },
+            "the ranges hold 9 combinations",
+        ),
+        (GRID | {LIMIT: 2}, "and Grid trains all 3 combinatio"),
+        ({"Strategy": "Grid"}, "The Strategy Grid takes CategoricalParameterRanges alone"),
+        (HYPERBAND, "The Strategy Hyperband stops jobs by itself: take TrainingJobEarlyStoppingT"),
+        ({"StrategyConfig": {}}, "StrategyConfig is for Hyperband, and the Strategy is Bayesian"),
+        (
+            {"ResourceLimits": {"MaxParallelTrainingJobs": 2}},
+            "MaxNumberOfTrainingJobs is missing in ResourceLimits: it bounds",
+        ),
+        ({"HyperParameterTuningJobObjective": None}, "tuning-job.json has no objective: Hyper"),
+        ({"ParameterRanges": {}}, "ParameterRanges must be 1 to 30, each hyperparameter once."),
+    ],
+)
+def test_what_does_not_go_together_in_a_tuning_job_is_a_sentence(
+    tools, request_, tuning, changes, sentence
+):
+    whole = tools.request.tuning_job(request_, tuned(tuning, changes))
+    found = list(tools.problems.tuning_problems(whole))
+    assert sentence in found[0], found
+
+
+@pytest.mark.parametrize(
+    ("changes", "auto", "jobs"),
+    [
+        (GRID, False, 3),
+        (GRID | {"ResourceLimits": {"MaxParallelTrainingJobs": 2}}, False, 3),
+        (HYPERBAND | {"TrainingJobEarlyStoppingType": "Off"}, False, 10),
+        ({"ParameterRanges": AUTO}, True, 10),
+        ({"ParameterRanges": {}}, True, 10),
+    ],
+)
+def test_an_unusual_tuning_job_goes_through(tools, request_, tuning, changes, auto, jobs):
+    tuned(tuning, changes)
+    tuning |= {"Autotune": {"Mode": "Enabled"}} if auto else {}
+    whole = tools.request.tuning_job(request_, tuning)
+    assert tools.api_model.check("CreateHyperParameterTuningJob", whole) == ([], [])
+    assert list(tools.problems.tuning_problems(whole)) == []
+    assert tools.request.jobs_of(whole) == jobs
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        [],
+        [{"Name": "rounds", "Type": "Integer"}],
+        {"IntegerParameterRanges": {"rounds": [1, 3]}},
+        {"IntegerParameterRanges": ["rounds"]},
+        {"IntegerParameterRanges": [{"MinValue": "1", "MaxValue": "2"}]},
+        {"IntegerParameterRanges": [{"Name": ["rounds"], "MinValue": "1", "MaxValue": "2"}]},
+        {"rounds": "1-3"},
+        None,
+    ],
+)
+def test_ranges_of_another_shape_are_the_models_to_refuse(tools, request_, tuning, ranges):
+    tuned(tuning, {"ParameterRanges": ranges})
+    whole = tools.request.tuning_job(request_, tuning)
+    assert any(tools.api_model.check("CreateHyperParameterTuningJob", whole))
+
+
+def test_a_tuning_job_is_made_of_one_training_job(tools, request_, tuning):
+    for name in ("TrainingJobDefinition", "TrainingJobDefinitions"):
+        with pytest.raises(tools.UserError, match=f"{name} is made of training-job.json"):
+            tools.request.tuning_job(request_, {**tuning, name: []})
 
 
 def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(tools, request_, tuning):
@@ -451,8 +551,8 @@ def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(tools, reque
     whole = tools.request.tuning_job(request_, tuning)
     wrong, _ = tools.api_model.check("CreateHyperParameterTuningJob", whole)
     found = "\n".join([*wrong, *tools.problems.tuning_problems(whole)])
-    assert 'The objective "loss" of tuning-job.json must be one of the metrics' in found
-    assert "must be MaxParallelTrainingJobs or more." in found
+    assert 'tuning-job.json has the objective "loss": HyperParameterTuning' in found
+    assert "MaxParallelTrainingJobs must be MaxNumberOfTrainingJobs, 10, or less." in found
     assert 'HyperParameterTuningJobName is "a_b"; it must be letters, digits' in found
     assert "99 hyperparameters at most" in found
     assert "TrainingJobDefinition.Environment must be 48 entries at most" in found

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import image
 from check.request import findings
-from cloud.request import machines, plain_place, ranges, runtime, s3_places
+from cloud.request import (
+    channels,
+    jobs_of,
+    machines,
+    member,
+    plain_place,
+    ranges,
+    runtime,
+    s3_places,
+)
 from repository import REPOSITORY
 
 CHECKPOINTS = "/opt/ml/checkpoints"
+TYPE, GROUPS = "ResourceConfig.InstanceType", "ResourceConfig.InstanceGroups"
+SPOT = "EnableManagedSpotTraining"
+# As AWS's documentation of each member has it, and C106 for the last: what goes without what.
+EXCLUSIVE = {
+    "AlgorithmSpecification.AlgorithmName": ["AlgorithmSpecification.TrainingImage"],
+    GROUPS: [TYPE, "ResourceConfig.InstanceCount"],
+    "ResourceConfig.InstancePreferences": [
+        TYPE,
+        GROUPS,
+        "ResourceConfig.InstancePlacementConfig",
+        SPOT,
+    ],
+    "ResourceConfig.KeepAlivePeriodInSeconds": [SPOT, GROUPS],
+}
 
 
 def problems(request: dict) -> Iterator[str]:
@@ -26,6 +50,12 @@ def problems(request: dict) -> Iterator[str]:
     tags = [tag["Key"] for tag in request.get("Tags", [])]
     if len(set(tags)) < len(tags) or any(tag.startswith("aws:") for tag in tags):
         yield 'Tags must have each Key once, none beginning with "aws:".'
+    for one, others in EXCLUSIVE.items():
+        found = [each for each in others if member(request, one) and member(request, each)]
+        if found:
+            names = [each.rpartition(".")[2] for each in [one, *found]]
+            yield f"{names[0]} goes without {' and '.join(names[1:])}: take one of them out."
+    yield from channel_problems(request)
     yield from resource_problems(request)
 
 
@@ -36,13 +66,25 @@ def rule_findings(request: dict) -> Iterator[str]:
         yield f"{found.file}:{found.line}: {found.message}."
 
 
+def channel_problems(request: dict) -> Iterator[str]:
+    """Yield what is wrong with the sources of channels."""
+    groups = [each["InstanceGroupName"] for each in member(request, GROUPS) or []]
+    for channel in channels(request):
+        name, source = channel["ChannelName"], channel["DataSource"]
+        if len(source) != 1:
+            yield f'The DataSource of "{name}" must be one source: it has {len(source)}.'
+        if "FileSystemDataSource" in source and "VpcConfig" not in request:
+            yield f'The file system of "{name}" is reached from a VPC alone: add a VpcConfig.'
+        named = source.get("S3DataSource", {}).get("InstanceGroupNames", [])
+        unknown = sorted(set(named) - set(groups))
+        if unknown:
+            yield f'The InstanceGroupNames of "{name}" has {unknown[0]}: no InstanceGroup is that.'
+
+
 def resource_problems(request: dict) -> Iterator[str]:
     """Yield what is wrong with instances and times (C104, C106)."""
     resource = request["ResourceConfig"]
-    spot = request.get("EnableManagedSpotTraining")
-    preferred = resource.get("InstancePreferences")
-    if preferred:
-        yield from preference_problems(resource, preferred, spot)
+    yield from preference_problems(resource, resource.get("InstancePreferences", []))
     for kind, count in [each for choice in machines(request) for each in choice]:
         if not kind:
             yield "ResourceConfig.InstanceType is missing."
@@ -50,35 +92,24 @@ def resource_problems(request: dict) -> Iterator[str]:
             yield f"InstanceCount must be 1 or more{f' for {kind}' if kind else ''}."
     if resource.get("VolumeSizeInGB", 1) < 1:
         yield "VolumeSizeInGB must be 1 or more."
-    if resource.get("KeepAlivePeriodInSeconds") and (spot or "InstanceGroups" in resource):
-        yield "KeepAlivePeriodInSeconds goes with neither spot nor InstanceGroups (C106)."
-    stopping = request["StoppingCondition"]
+    access = member(request, "AlgorithmSpecification.TrainingImageConfig") or {}
+    if access.get("TrainingRepositoryAccessMode") == "Vpc" and "VpcConfig" not in request:
+        yield "An image of a registry in a VPC is reached from there alone: add a VpcConfig."
     if runtime(request) > 28 * 86400:
         yield "MaxRuntimeInSeconds may be 2419200 at most, which is 28 days (C104)."
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    if not spot:
+    wait = request["StoppingCondition"].get("MaxWaitTimeInSeconds")
+    if not request.get(SPOT):
         if wait is not None:
             yield "MaxWaitTimeInSeconds is for spot jobs only: take it out, or use --spot."
-        return
-    if wait is None or wait < runtime(request):
+    elif wait is None or wait < runtime(request):
         yield (
-            f"MaxWaitTimeInSeconds of a spot job ({wait}) must be at least its MaxRuntimeInSeconds "
-            f"({runtime(request)}), since it counts the waiting and the running (C104)."
+            f"MaxWaitTimeInSeconds of a spot job must be {runtime(request)} or more, its "
+            f"MaxRuntimeInSeconds: it counts the waiting and the running (C104)."
         )
-    if "CheckpointConfig" not in request:
-        yield "A spot job needs a CheckpointConfig, or each interruption loses its work (C67)."
 
 
-def preference_problems(resource: dict, preferred: list, spot: bool) -> Iterator[str]:
+def preference_problems(resource: dict, preferred: list) -> Iterator[str]:
     """Yield what is wrong with InstancePreferences, as AWS's documentation has it."""
-    others = [
-        member
-        for member in ("InstanceType", "InstanceGroups", "InstancePlacementConfig")
-        if member in resource
-    ]
-    others += ["EnableManagedSpotTraining"] if spot else []
-    if others:
-        yield f"InstancePreferences goes without {' and '.join(others)}: take one of them out."
     kinds = [each.get("InstanceType") for each in preferred]
     if len(set(kinds)) < len(kinds):
         yield "InstancePreferences must name each InstanceType once."
@@ -90,22 +121,12 @@ def preference_problems(resource: dict, preferred: list, spot: bool) -> Iterator
 def tuning_problems(tuning: dict) -> Iterator[str]:
     """Yield what is wrong with ranges, objective and limits of a tuning job (C95)."""
     config = tuning["HyperParameterTuningJobConfig"]
-    names = []
-    for kind, each in ranges(tuning):
-        names.append(each["Name"])
-        number = {"IntegerParameterRanges": int, "ContinuousParameterRanges": float}.get(kind)
-        if not number:
-            continue
-        try:
-            least, most = number(each["MinValue"]), number(each["MaxValue"])
-        except ValueError:
-            yield f'The range of "{each["Name"]}" must be two numbers, as text.'
-            continue
-        if not least < most:
-            yield f'The range of "{each["Name"]}" must have a MinValue below its MaxValue.'
-        if each.get("ScalingType") == "Logarithmic" and least <= 0:
-            yield f'The range of "{each["Name"]}" must be above 0 to be Logarithmic.'
-    if not 1 <= len(names) <= 30 or len(set(names)) < len(names):
+    found = list(ranges(tuning))
+    for kind, each in found:
+        yield from range_problems(kind, each)
+    names = [each["Name"] for _, each in found]
+    least = 0 if member(tuning, "Autotune.Mode") == "Enabled" else 1
+    if not least <= len(names) <= 30 or len(set(names)) < len(names):
         yield "ParameterRanges must be 1 to 30, each hyperparameter once."
     definition = tuning["TrainingJobDefinition"]
     # _tuning_objective_metric comes to it.
@@ -113,19 +134,91 @@ def tuning_problems(tuning: dict) -> Iterator[str]:
         yield "A tuning job may have 99 hyperparameters at most (C29, C95)."
     metrics = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
     metrics = [each["Name"] for each in metrics]
-    objective = config.get("HyperParameterTuningJobObjective", {}).get("MetricName")
+    objective = member(config, "HyperParameterTuningJobObjective.MetricName")
     if objective not in metrics:
+        said = f'has the objective "{objective}"' if objective else "has no objective"
         yield (
-            f'The objective "{objective}" of tuning-job.json must be one of the metrics of '
-            f"training-job.json: {', '.join(metrics)} (C95)."
+            f"tuning-job.json {said}: HyperParameterTuningJobObjective must name one of the "
+            f"metrics of training-job.json, {', '.join(metrics)} (C95)."
         )
-    limits = config["ResourceLimits"]
-    if limits["MaxParallelTrainingJobs"] > limits.get("MaxNumberOfTrainingJobs", 0):
-        yield "MaxNumberOfTrainingJobs, the bound, must be MaxParallelTrainingJobs or more."
+    yield from strategy_problems(config, {kind for kind, _ in found})
+    yield from limit_problems(tuning, config["ResourceLimits"])
+
+
+def range_problems(kind: str, each: dict) -> Iterator[str]:
+    """Yield what is wrong with one range."""
+    number = {"IntegerParameterRanges": int, "ContinuousParameterRanges": float}.get(kind)
+    if not number:
+        return
+    begin = f'The range of "{each["Name"]}" must'
+    try:
+        least, most = number(each["MinValue"]), number(each["MaxValue"])
+    except ValueError:
+        yield f"{begin} be two numbers, as text{', whole ones' if number is int else ''}."
+        return
+    scale = each.get("ScalingType")
+    if not least < most:
+        yield f"{begin} have a MinValue below its MaxValue."
+    if scale == "Logarithmic" and least <= 0:
+        yield f"{begin} be above 0 to be Logarithmic."
+    if scale == "ReverseLogarithmic" and not (number is float and least >= 0 and most < 1):
+        yield f"{begin} be continuous, from 0 to below 1, to be ReverseLogarithmic."
+
+
+def strategy_problems(config: dict, kinds: set[str]) -> Iterator[str]:
+    """Yield what does not go with the Strategy, as AWS's documentation has it."""
+    strategy = config["Strategy"]
+    if strategy == "Grid" and kinds - {"CategoricalParameterRanges"}:
+        yield "The Strategy Grid takes CategoricalParameterRanges alone: write out the values."
+    if strategy == "Hyperband" and config.get("TrainingJobEarlyStoppingType") == "Auto":
+        yield "The Strategy Hyperband stops jobs by itself: take TrainingJobEarlyStoppingType out."
+    if strategy != "Hyperband" and "StrategyConfig" in config:
+        yield f"StrategyConfig is for Hyperband, and the Strategy is {strategy}: take one out."
+
+
+def limit_problems(tuning: dict, limits: dict) -> Iterator[str]:
+    """Yield what is wrong with the number of jobs."""
+    jobs, most = jobs_of(tuning), combinations(tuning)
+    name = "MaxNumberOfTrainingJobs"
+    if jobs is None:
+        yield f"{name} is missing in ResourceLimits: it bounds what the tuning job may cost."
+    elif jobs > most:
+        yield f"{name} is {jobs}, and the ranges hold {most} combinations: more AWS refuses."
+    elif jobs < most < math.inf and tuning["HyperParameterTuningJobConfig"]["Strategy"] == "Grid":
+        yield f"{name} is {jobs}, and Grid trains all {most} combinations: leave it out."
+    elif limits["MaxParallelTrainingJobs"] > jobs:
+        yield f"MaxParallelTrainingJobs must be {name}, {jobs}, or less."
+
+
+def combinations(tuning: dict) -> float:
+    """Return how many combinations of values the ranges have, of which each is tried once."""
+    found = math.inf if member(tuning, "Autotune.Mode") == "Enabled" else 1
+    for kind, each in ranges(tuning):
+        if kind == "CategoricalParameterRanges":
+            found *= len(each["Values"])
+        elif kind == "IntegerParameterRanges" and not list(range_problems(kind, each)):
+            found *= int(each["MaxValue"]) - int(each["MinValue"]) + 1
+        else:
+            found = math.inf
+    return found
 
 
 def doubts(request: dict) -> Iterator[str]:
     """Yield what AWS takes, and what most likely is not meant."""
+    if request.get(SPOT) and "CheckpointConfig" not in request:
+        yield "The spot job has no CheckpointConfig: each interruption loses its work (C67)."
+    sources = [each["DataSource"].get("S3DataSource", {}) for each in channels(request)]
+    if len({"InstanceGroupNames" in each for each in sources}) > 1:
+        yield "Some channels have no InstanceGroupNames: give them to all or to none."
+    for channel in channels(request):
+        default = member(request, "AlgorithmSpecification.TrainingInputMode")
+        mode = channel.get("InputMode", default)
+        for name in ("CompressionType", "RecordWrapperType"):
+            if mode != "Pipe" and channel.get(name, "None") != "None":
+                yield (
+                    f"AWS heeds {name} in Pipe mode alone: the files of "
+                    f'"{channel["ChannelName"]}" arrive as they are.'
+                )
     place = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).rstrip("/")
     if place != CHECKPOINTS and not named(place, request):
         yield (

@@ -79,8 +79,8 @@ def unfit(static: dict, ranges: list[tuple[str, dict]], known: dict[str, str]) -
         elif kind == "ContinuousParameterRanges" and expected.startswith("an integer"):
             yield f'The range of "{name}" belongs in IntegerParameterRanges: it must be {expected}.'
         else:
-            ends = (each["MinValue"], each["MaxValue"]) if kind in KINDS else each["Values"]
-            outside = [end for end in ends if not takes(expected, end)]
+            given = [each[name] for name in ("MinValue", "MaxValue", "ValueHint") if name in each]
+            outside = [end for end in [*given, *each.get("Values", [])] if not takes(expected, end)]
             if outside:
                 yield f'The range of "{name}" holds {", ".join(outside)}: it must be {expected}.'
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Iterator
 
-from api_model import walk
+from api_model import SHAPES, walk
 from image import Image, image_of
 from repository import PUSHED_IMAGE
 from terminal import UserError, note
@@ -82,6 +83,18 @@ def machines(request: dict) -> list[list[tuple[str, int]]]:
     ]
 
 
+def member(request: dict, path: str) -> object:
+    """Return the member of a request that lies at a path of names; None where there is none."""
+    for name in path.split("."):
+        request = request.get(name) if request else None
+    return request
+
+
+def channels(request: dict) -> list[dict]:
+    """Return the channels of a request."""
+    return request.get("InputDataConfig", [])
+
+
 def seconds(request: dict) -> int:
     """Return how long its instances are paid for at most."""
     return runtime(request) + request["ResourceConfig"].get("KeepAlivePeriodInSeconds", 0)
@@ -146,18 +159,17 @@ def tuning_job(request: dict, tuning: dict) -> dict:
     for member in ("ContainerEntrypoint", "ContainerArguments", "TrainingImageConfig"):
         if member in algorithm:
             raise UserError(f"A tuning job takes no {member}: take it out (C12).")
-    if "TrainingJobDefinition" in tuning:
-        raise UserError(
-            "TrainingJobDefinition is made of training-job.json: take it out of tuning-job.json."
-        )
+    for name in ("TrainingJobDefinition", "TrainingJobDefinitions"):
+        if name in tuning:
+            raise UserError(f"{name} is made of training-job.json: take it out of tuning-job.json.")
     left_out = set(request) - {*DEFINITION, "TrainingJobName", "HyperParameters", "Tags"}
     if left_out:
         note(f"A tuning job goes without {', '.join(sorted(left_out))}.")
     tuned = {each["Name"] for _, each in ranges(tuning)}
     static = request.get("HyperParameters", {})
-    definition = {member: request[member] for member in DEFINITION if member in request}
+    definition = {name: request[name] for name in DEFINITION if name in request}
     definition["StaticHyperParameters"] = {
-        key: value for key, value in static.items() if key not in tuned
+        name: value for name, value in static.items() if name not in tuned
     }
     whole = {**tuning, "TrainingJobDefinition": definition}
     if "Tags" in request:
@@ -166,8 +178,18 @@ def tuning_job(request: dict, tuning: dict) -> dict:
 
 
 def ranges(tuning: dict) -> Iterator[tuple[str, dict]]:
-    """Yield the kind and the content of each range of a tuning job."""
-    kinds = tuning.get("HyperParameterTuningJobConfig", {}).get("ParameterRanges", {})
-    for kind, content in kinds.items():
-        for each in content:
-            yield kind, each
+    """Yield the kind and the content of each range of a tuning job that has a name."""
+    kinds = SHAPES["ParameterRanges"]["members"].values()
+    for _, shape, value in walk("CreateHyperParameterTuningJob", tuning):
+        for each in value if shape in kinds and isinstance(value, list) else ():
+            if isinstance(each, dict) and isinstance(each.get("Name"), str):
+                yield shape, each
+
+
+def jobs_of(tuning: dict) -> int | None:
+    """Return how many training jobs a tuning job runs at most; None where nothing bounds them."""
+    config = tuning["HyperParameterTuningJobConfig"]
+    jobs = config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
+    if jobs is None and config["Strategy"] == "Grid":
+        return math.prod(len(each.get("Values", [])) for _, each in ranges(tuning))
+    return jobs

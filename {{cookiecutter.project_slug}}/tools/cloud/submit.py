@@ -21,6 +21,7 @@ from cloud.request import (
     apply_options,
     cost,
     dollars,
+    jobs_of,
     machines,
     ranges,
     read_pushed,
@@ -75,8 +76,8 @@ def send_job(options: argparse.Namespace, tuning: dict | None) -> int:
 def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     """Do the work of `send_job`."""
     request = read_request(REPOSITORY / "training-job.json")
-    if options.dry_run and not options.resume and tuning is None and not PUSHED_IMAGE.exists():
-        return rehearse(request, options)
+    if options.dry_run and not options.resume and not PUSHED_IMAGE.exists():
+        return rehearse(request, tuning, options)
     pushed, parts, tag = read_pushed()
     compare_regions(parts.region, options.region)
     aws = Aws(parts.region, options.profile)
@@ -86,24 +87,7 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     apply_options(request, options)
     request.setdefault("AlgorithmSpecification", {})["TrainingImage"] = pushed
     request = fill_in(request, options, aws, stack)
-    base = str(request.get("TrainingJobName", "training"))
-    request["TrainingJobName"] = name = unique_name(stack, base, TRAINING)
-    operation, whole = "create-training-job", request
-    hold_against_model("CreateTrainingJob", request)
-    # So the CLI holds a request against the model that it has, and sends nothing.
-    only_look = ("--generate-cli-skeleton", "output")
-    aws.call("sagemaker", operation, request, *only_look)
-    set_checkpoints(request, options.resume, aws)
-    found = list(problems(request))
-    if tuning is not None:
-        name = str(tuning.get("HyperParameterTuningJobName", base))
-        name = unique_name(stack, name, TUNING)
-        operation = "create-hyper-parameter-tuning-job"
-        tuning["HyperParameterTuningJobName"] = name
-        whole = tuning_job(request, tuning)
-        hold_against_model("CreateHyperParameterTuningJob", whole)
-        aws.call("sagemaker", operation, whole, *only_look)
-        found += tuning_problems(whole)
+    operation, name, whole, found = assemble(request, tuning, stack, options.resume, aws)
     if tuning is not None and not found:
         found = list(unfit_for_program(whole, image.local_image(request), tag))
     if not found:
@@ -113,12 +97,11 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
         raise UserError("\n".join(found))
 
     compare_trees(tag)
-    limits = (tuning or {}).get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
     note(f"Image: {pushed}")
     note(f"Role: {request['RoleArn']}")
     for each in doubts(request):
         note(each)
-    jobs = limits.get("MaxNumberOfTrainingJobs", 1)
+    jobs = 1 if tuning is None else jobs_of(whole)
     kinds = {kind for choice in machines(request) for kind, _ in choice}
     most = dollars(request, jobs, {kind: dollars_an_hour(aws, kind) for kind in sorted(kinds)})
     note(cost(request, jobs, most))
@@ -133,7 +116,37 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     return follow(aws, name, tuning is not None) if options.wait else 0
 
 
-def rehearse(request: dict, options: argparse.Namespace) -> int:
+def assemble(
+    request: dict, tuning: dict | None, stack: str, resume: str | None, aws: Aws | None
+) -> tuple[str, str, dict, list[str]]:
+    """Return the operation, the job's name, the whole request, and what is wrong with it.
+
+    Without an `aws` nobody is asked.
+    """
+
+    def hold(operation: str, service: str, whole: dict) -> None:
+        hold_against_model(operation, whole)
+        if aws:
+            # So the CLI holds a request against the model that it has, and sends nothing.
+            aws.call("sagemaker", service, whole, "--generate-cli-skeleton", "output")
+
+    base = str(request.get("TrainingJobName", "training"))
+    request["TrainingJobName"] = name = unique_name(stack, base, TRAINING)
+    service = "create-training-job"
+    hold("CreateTrainingJob", service, request)
+    if aws:
+        set_checkpoints(request, resume, aws)
+    found = list(problems(request))
+    if tuning is None:
+        return service, name, request, found
+    name = unique_name(stack, str(tuning.get("HyperParameterTuningJobName", base)), TUNING)
+    service = "create-hyper-parameter-tuning-job"
+    whole = tuning_job(request, {**tuning, "HyperParameterTuningJobName": name})
+    hold("CreateHyperParameterTuningJob", service, whole)
+    return service, name, whole, found + list(tuning_problems(whole))
+
+
+def rehearse(request: dict, tuning: dict | None, options: argparse.Namespace) -> int:
     """Print the request as far as it is known before an image is pushed; return the exit code."""
     note(
         "No image was pushed from here yet. AWS is asked nothing: image, role and bucket are those "
@@ -141,16 +154,13 @@ def rehearse(request: dict, options: argparse.Namespace) -> int:
     )
     apply_options(request, options)
     stack = image.named_image(request).stack
-    base = str(request.get("TrainingJobName", "training"))
-    request["TrainingJobName"] = unique_name(stack, base, TRAINING)
-    hold_against_model("CreateTrainingJob", request)
-    found = list(problems(request))
+    *_, whole, found = assemble(request, tuning, stack, None, None)
     if found:
         raise UserError("\n".join(found))
     for each in doubts(request):
         note(each)
-    note(cost(request, 1))
-    say(json.dumps(request, indent=2))
+    note(cost(request, 1 if tuning is None else jobs_of(whole)))
+    say(json.dumps(whole, indent=2))
     return 0
 
 
