@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONDA = "/opt/conda/bin"
-INTERPRETERS = ("python", "python3", "Rscript", "R", "java")
 
 
 class Base(NamedTuple):
@@ -36,22 +35,32 @@ NO_R = ("Rscript", "R", "r")
 NO_JAVA = ("java",)
 NOTHING = (*NO_PYTHON, *NO_R, *NO_JAVA)
 
-# The first pattern that fits the name (without registry of the official images, tag and digest).
+# The first pattern that fits NAME:TAG, the registry of the official images taken off.
 BASES: list[tuple[str, Base]] = [
     (r"scratch|gcr\.io/distroless/(static|base|base-nossl|cc)(-debian\d+)?", Base({}, NOTHING)),
     (r"ubuntu|debian|.*/(ubuntu|debian)", Base({}, NOTHING)),
     (r"alpine|busybox|.*/alpine", Base({}, NOTHING, musl=True)),
+    (r"nvidia/cuda:(8|9|10|11\.[0-6])\..*", Base({}, NOTHING)),
     (r"(nvcr\.io/)?nvidia/cuda", Base({}, NOTHING, start="exec")),
     (r"ghcr\.io/prefix-dev/pixi", Base(has("/usr/local/bin", "pixi"), NOTHING)),
+    (r"(.*/)?amazonlinux:2023.*",
+     Base(has("/usr/bin", "python3"), ("python", *NO_R, *NO_JAVA))),
+    (r"(.*/)?amazonlinux:(2|2\..*|2018.*|1.*)",
+     Base(has("/usr/bin", "python"), ("python3", *NO_R, *NO_JAVA))),
     (r"amazonlinux|.*/amazonlinux|fedora|rockylinux(/rockylinux)?|almalinux(/.*)?|centos"
      r"|oraclelinux|.*/ubi\d+(-minimal|-micro|/ubi(-minimal|-micro|-init)?)?",
      Base({}, (*NO_R, *NO_JAVA))),
+    (r"python:2(\.7)?(\W.*)?",
+     Base(has("/usr/local/bin", "python", "python2", "pip"), (*NO_R, *NO_JAVA))),
     (r"python", Base(PYTHON, (*NO_R, *NO_JAVA))),
     (r".*/ubi\d+/python-\d+|.*/python-\d+-ubi\d+|centos/python.*",
      Base(has("/opt/app-root/bin", "python", "python3"), NO_R, user="1001")),
-    (r"ghcr\.io/astral-sh/uv", Base(has("/usr/local/bin", "uv"), (*NO_R, *NO_JAVA))),
+    (r"ghcr\.io/astral-sh/uv:.*python.*",
+     Base({**PYTHON, **has("/usr/local/bin", "uv")}, (*NO_R, *NO_JAVA))),
+    (r"ghcr\.io/astral-sh/uv", Base(has("/usr/local/bin", "uv"), NOTHING)),
     (r"mambaorg/micromamba|.*/micromamba",
      Base(has("/usr/bin", "micromamba"), NOTHING, start="exec", user="mambauser")),
+    (r"condaforge/.*pypy.*", Base({}, (*NO_R, *NO_JAVA), CONDA, "tini --")),
     (r"condaforge/(mambaforge|miniforge).*",
      Base(CONDA_PYTHON, (*NO_R, *NO_JAVA), CONDA, "tini --")),
     (r"(continuumio|conda)/.*", Base(CONDA_PYTHON, (*NO_R, *NO_JAVA), CONDA)),
@@ -101,41 +110,10 @@ OFFICIAL = re.compile(
 
 def base_of(image: str) -> Base:
     """Return what is known of an image by its name; of a company's own, nothing."""
-    name = image.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
-    name = OFFICIAL.sub("", head + slash + last).replace("ghcr.io/rocker-org/", "rocker/")
+    name = OFFICIAL.sub("", image.partition("@")[0]).replace("ghcr.io/rocker-org/", "rocker/")
+    tag = name.rpartition("/")[2].partition(":")[2]
     for pattern, base in BASES:
-        if not re.fullmatch(pattern, name):
-            continue
-        if name == "python" and "alpine" not in tag and re.match(r"2(\.7)?\b", tag):
-            base = base._replace(programs=has("/usr/local/bin", "python", "python2", "pip"))
-        elif "alpine" in tag:
-            base = base._replace(musl=True)
-        if name == "ghcr.io/astral-sh/uv":
-            base = uv_base(base, tag)
-        if name.startswith("amazonlinux") or name.endswith("/amazonlinux"):
-            base = amazon_linux(base, tag)
-        if name.startswith("nvidia/cuda") and re.match(r"(8|9|10|11\.[0-6])\.", tag):
-            base = base._replace(start="")
-        if "distroless" in name and "nonroot" in tag:
-            base = base._replace(user="nonroot")
-        if name.startswith("condaforge/") and "pypy" in name:
-            base = base._replace(programs={})
-        return base
+        if re.fullmatch(f"({pattern})(:[^/]*)?", name):
+            user = "nonroot" if "distroless" in name and "nonroot" in tag else base.user
+            return base._replace(user=user, musl=base.musl or "alpine" in tag)
     return UNKNOWN
-
-
-def uv_base(base: Base, tag: str) -> Base:
-    if tag.startswith("python"):
-        return base._replace(programs={**PYTHON, **base.programs})
-    return base._replace(missing=NOTHING)
-
-
-def amazon_linux(base: Base, tag: str) -> Base:
-    if tag.startswith("2023"):
-        return base._replace(programs=has("/usr/bin", "python3"), missing=("python", *base.missing))
-    if tag == "2" or tag.startswith(("2.", "2018", "1")):
-        missing = ("python3", *base.missing)
-        return base._replace(programs=has("/usr/bin", "python"), missing=missing)
-    return base
