@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from check.dockerfile import INSTRUCTIONS, DockerfileError, Instruction, expand
 
@@ -224,28 +225,17 @@ def lay_unknown(stage: Stage, source: str, target: str, into: bool) -> None:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Match as Docker does: * stops at a slash, ** does not. Not by `re`, which may take ages."""
-    ends = {0}  # where in the name the pattern so far may end
-    for part in re.findall(r"\*\*/?|\[[^]]{,99}\]|\\.|.", pattern[:1000], re.DOTALL):
-        if part.startswith("**"):
-            ends = set(range(min(ends), len(name) + 1))
-        elif part == "*":
-            for end in sorted(ends):
-                while end < len(name) and name[end] != "/" and end + 1 not in ends:
-                    end += 1
-                    ends.add(end)
-        else:
-            ends = {end + 1 for end in ends if end < len(name) and matches_one(part, name[end])}
-        if not ends:
-            return False
-    return len(name) in ends
+    """Match as Docker does: * stops at a slash, ** does not."""
+    pattern = re.sub(r"\\(.)", r"[\1]", pattern[:1000]).replace("[^", "[!")
+    pattern = re.sub(r"\*\*(?=[^/*])", "**/*", pattern)
+    return fits(re.sub(r"(\*\*/)+", "**/", pattern).split("/"), name.split("/"))
 
 
-def matches_one(part: str, character: str) -> bool:
-    """Whether a character is the one that ?, [a-z], \\* or a letter stands for."""
-    if len(part) > 1 and part.startswith("["):
-        try:
-            return bool(re.match("[" + re.sub("^!", "^", part[1:-1]) + "]", character))
-        except re.error:
-            return False
-    return character != "/" if part == "?" else character == part[-1]
+def fits(patterns: list[str], names: list[str]) -> bool:
+    """Whether folders and file fit, one pattern each, or ** any number of them."""
+    if not patterns or not names:
+        return not names and patterns in ([], ["**"])
+    first, *rest = patterns
+    if first == "**":
+        return any(fits(rest, names[number:]) for number in range(len(names) + 1))
+    return fnmatchcase(names[0], first) and fits(rest, names[1:])
