@@ -247,26 +247,22 @@ def echoed(words: list[str]) -> str | None:
     return text.replace("\\n", "\n") + "\n"
 
 
+# Commands that write the files and folders that they name.
+WRITERS = {
+    *("cp", "mv", "ln", "install", "rsync", "curl", "wget", "tee", "git", "tar", "unzip"),
+    *("bsdtar", "aws", "gsutil", "update-alternatives", "jlink"),
+}
+
+
 def written_by(words: list[str]) -> list[str]:
-    """Return the files and folders that a command writes."""
+    """Return the files and folders that a command writes; what it reads is there too."""
     name = posixpath.basename(words[0]) if words else ""
-    plain = [each for each in words[1:] if not each.startswith("-")]
-    options = dict(zip(words, words[1:]))
-    if name in ("cp", "mv", "ln", "install", "rsync") and plain[1:]:
-        *sources, target = plain
-        inside = [posixpath.join(target, posixpath.basename(each)) for each in sources]
-        return inside if target.rstrip("/").endswith("/bin") else [target, *inside]
-    if name in ("curl", "wget"):
-        return [options[each] for each in ("-o", "-O", "--output") if each in options]
-    if name == "tee":
-        return plain
-    if name == "git" and "clone" in plain:
-        return plain[2:] or [posixpath.basename(each).replace(".git", "") for each in plain[1:]]
-    if name in ("tar", "unzip", "bsdtar", "aws", "gsutil"):
-        last = plain[-1] if name == "aws" else "."
-        return [options.get("-C") or options.get("-d") or last]
-    if name == "update-alternatives" and "--install" in words:
-        return plain[:1]
-    if name == "jlink":
-        return [options.get("--output", ""), *(w[9:] for w in words if w.startswith("--output="))]
-    return []
+    if name not in WRITERS:
+        return []
+    named = [re.sub(r"^--?[\w-]+=", "", each) for each in words[1:]]
+    named = [each for each in named if each and not each.startswith("-")]
+    inside = [posixpath.join(named[-1], posixpath.basename(each)) for each in named[:-1]]
+    # Not all that lies in a folder of programs is of this command.
+    folders = [each for each in named if not each.rstrip("/").endswith("/bin")]
+    here = name in ("tar", "unzip") and not {"-C", "-d"} & {*words}
+    return [*folders, *inside, *(["."] if here else [])]
