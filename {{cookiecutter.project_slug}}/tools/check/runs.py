@@ -11,7 +11,7 @@ from typing import NamedTuple
 from check.bases import Base, base_of
 from check.dockerfile import DockerfileError, Instruction, expand
 from check.launchers import behind, conda_target, environment_of, launcher_of
-from check.shell import Node, ShellError, Simple, parse, simple_commands, unquoted
+from check.shell import Node, Simple, read_nodes, simple_commands, unquoted
 from check.stages import Stage, absolute, is_within
 
 CONDAS = ("conda", "mamba", "micromamba")
@@ -227,14 +227,6 @@ def nodes_of(run: Instruction, text: str) -> list[Node] | None:
     if run.heredocs and re.match(r"\s*(\S*python\S*|perl|Rscript)\b", run.rest):
         return None
     return read_nodes(text)
-
-
-def read_nodes(text: str) -> list[Node] | None:
-    """Return what a script does; None where it can't be read."""
-    try:
-        return parse(text)
-    except ShellError:
-        return None
 
 
 def echoed(words: list[str]) -> str | None:

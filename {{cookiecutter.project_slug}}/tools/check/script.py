@@ -18,10 +18,9 @@ from check.shell import (
     Chain,
     If,
     Node,
-    ShellError,
     Simple,
     fields_of,
-    parse,
+    read_nodes,
     simple_commands,
     unquoted,
 )
@@ -86,11 +85,8 @@ class Walker:
     ) -> list[Start]:
         """Follow a script: each way through it counts."""
         self.budget -= 1
-        try:
-            if depth > 8 or self.budget < 0:
-                raise ShellError("it is too long")
-            nodes = parse(text.replace("\r\n", "\n"))
-        except ShellError:
+        nodes = read_nodes(text.replace("\r\n", "\n"))
+        if nodes is None or depth > 8 or self.budget < 0:
             return [start.but(unsure=name)]
         variables = dict(self.contents.stage.variables)
         shell = Shell(tuple(arguments), name, start, variables, depth=depth)
@@ -119,12 +115,6 @@ class Walker:
             return [shell]
         ends = self.walk(nodes, replace(shell, depth=shell.depth + 1))
         return [replace(each, depth=shell.depth) for each in ends]
-
-    def read(self, text: str) -> list[Node]:
-        try:
-            return parse(text)
-        except ShellError:
-            return []
 
     # ---- Commands that hold others ---------------------------------------------------------
 
@@ -157,9 +147,9 @@ class Walker:
 
     def chain(self, node: Chain, shell: Shell) -> list[Shell]:
         truth = self.truth(node.left, shell)
-        if truth is None and not any(is_test(each) for each in simple_commands([node.left])):
+        if truth is None and not any(map(is_test, simple_commands([node.left]))):
             truth = True  # a command does what it should
-        runs = truth if node.operator == "&&" or truth is None else not truth
+        runs = truth if node.operator == "&&" else negated(truth)
         result: list[Shell] = []
         for state in self.step(node.left, shell):
             if runs is not True or state.ended is not None:
@@ -271,7 +261,7 @@ class Walker:
         return [replace(shell, ended=shell.last or (stopped,))]
 
     def eval(self, words: list[str], shell: Shell) -> list[Shell]:
-        return self.deeper(self.read(" ".join(words[1:])), shell)
+        return self.deeper(read_nodes(" ".join(words[1:])) or [], shell)
 
     def conda(self, words: list[str], shell: Shell) -> list[Shell]:
         place = activated(words)
@@ -281,7 +271,7 @@ class Walker:
         if activated(words):
             return shell.started(active=activated(words))
         text = self.text_of(words[1], shell.start, False) if words[1:] else ""
-        nodes = self.read(text or "")
+        nodes = read_nodes(text or "")
         if nodes:
             return self.deeper(nodes, shell)
         return [replace(shell, start=shell.start.but(active="?"))]

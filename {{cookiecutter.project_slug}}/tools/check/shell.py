@@ -1,6 +1,6 @@
 """Read a shell script into its commands, as far as a check needs: no value is computed.
 
-`parse` returns what the script does in order: simple commands, and the branches, loops,
+`read_nodes` returns what the script does in order: simple commands, and the branches, loops,
 functions and pipelines that hold them.
 """
 
@@ -10,10 +10,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from typing import NamedTuple, Union
-
-
-class ShellError(Exception):
-    """The script is more than this reader understands."""
 
 
 class Simple(NamedTuple):
@@ -84,7 +80,7 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
     while position < len(text):
         found = TOKEN.match(text, position)
         if not found:
-            raise ShellError("a quote or a bracket has no end")
+            raise ValueError("a quote or a bracket has no end")
         kind, value, position = found.lastgroup, found[0], found.end()
         if kind == "blank":
             continue
@@ -100,11 +96,11 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
             end = re.compile(rf"^{chr(9) + '*' if tabs else ''}{re.escape(name)}\r?$", re.MULTILINE)
             last = end.search(text, position)
             if not last:
-                raise ShellError("a heredoc has no end")
+                raise ValueError("a heredoc has no end")
             yield "heredoc", text[position : last.start()]
             position = last.end() + 1
     if waiting:
-        raise ShellError("a heredoc has no end")
+        raise ValueError("a heredoc has no end")
 
 
 class Parser:
@@ -134,7 +130,7 @@ class Parser:
             kind, text = self.peek()
             if text in ends or kind == "end":
                 if ends and kind == "end":
-                    raise ShellError(f"{ends[-1]} is missing")
+                    raise ValueError(f"{ends[-1]} is missing")
                 self.at += 1
                 return found, text
             node = self.chain()
@@ -151,7 +147,7 @@ class Parser:
             operator = self.take()[1]
             self.skip_lines()
             node = Chain(node, operator, self.pipe())
-        raise ShellError("it is too long")
+        raise ValueError("it is too long")
 
     def pipe(self) -> Node:
         if self.peek() == ("word", "!"):
@@ -189,7 +185,7 @@ class Parser:
                 while self.peek()[0] != "end" and self.take() != ("op", ")"):
                     pass
         if not words and not redirects:
-            raise ShellError(f"{self.peek()[1]!r} stands where a command should")
+            raise ValueError(f"{self.peek()[1]!r} stands where a command should")
         wanted = sum(operator in ("<<", "<<-") for operator, _ in redirects)
         behind = self.tokens[self.at :] if wanted else []
         heredocs = [text for kind, text in behind if kind == "heredoc"]
@@ -242,12 +238,12 @@ COMPOUNDS = {
 }
 
 
-def parse(text: str) -> list[Node]:
-    """Return what a script does; raise ShellError for what is beyond this reader."""
+def read_nodes(text: str) -> list[Node] | None:
+    """Return what a script does; None where it can't be read."""
     try:
         return Parser(text).upto()[0]
-    except RecursionError as error:
-        raise ShellError("it is nested too deep") from error
+    except (ValueError, RecursionError):
+        return None
 
 
 def simple_commands(nodes: list[Node]) -> Iterator[Simple]:
