@@ -99,6 +99,7 @@ RIGHT = [
     ("update-alternatives", app("ubuntu:20.04", "RUN apt-get update && apt-get install -y python3.9 && update-alternatives --install /usr/bin/python python /usr/bin/python3.9 1", ENTRY), []),
     ("pyenv", app("debian:12", "RUN apt-get update && apt-get install -y git curl build-essential && curl https://pyenv.run | bash", "ENV PATH=/root/.pyenv/shims:/root/.pyenv/bin:$PATH", "RUN pyenv install 3.11.9 && pyenv global 3.11.9", ENTRY), []),
     ("a conda environment by its path", app("continuumio/miniconda3:24.1.2-0", CREATE, 'ENTRYPOINT ["/opt/conda/envs/fraud/bin/python", "train.py"]', files=CONDA_ENV), []),
+    ("a conda environment filled by bash -c", app("continuumio/miniconda3:24.1.2-0", CREATE, "RUN bash -c 'source activate fraud && pip install numpy'", 'ENTRYPOINT ["/opt/conda/envs/fraud/bin/python", "train.py"]', files=CONDA_ENV), []),
     ("a conda environment on the PATH", app("condaforge/miniforge3:24.3.0-0", CREATE, "ENV PATH=/opt/conda/envs/fraud/bin:$PATH", ENTRY, files=CONDA_ENV), []),
     ("conda's base updated", app("continuumio/miniconda3:24.1.2-0", "RUN conda env update -n base -f environment.yml", ENTRY, files=CONDA_ENV), []),
     ("miniconda installed by its script", app("ubuntu:22.04", "RUN apt-get update && apt-get install -y wget && wget -q https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh -O /tmp/m.sh && bash /tmp/m.sh -b -p /opt/conda", "ENV PATH=/opt/conda/bin:$PATH", ENTRY), []),
@@ -170,6 +171,7 @@ WRONG = [
     ("the #! line's interpreter", app("ubuntu:22.04", "RUN apt-get update && apt-get install -y python3 && chmod +x train.py", 'ENTRYPOINT ["./train.py"]', files={"train.py": "#!/usr/bin/env python\n"}), "interpreter", "python3"),
     # Environments.
     ("SHELL only", app("continuumio/miniconda3:24.1.2-0", CREATE, 'SHELL ["conda", "run", "-n", "fraud", "/bin/bash", "-c"]', "RUN pip install xgboost", ENTRY, files=CONDA_ENV), "environment-inactive", "/opt/conda/envs/fraud/bin"),
+    ("bash -c in RUN", app("continuumio/miniconda3:24.1.2-0", "RUN conda create -n fraud python=3.11", "RUN bash -c 'source activate fraud && pip install numpy'", ENTRY), "environment-inactive", "another python"),
     ("conda activate in RUN", app("continuumio/miniconda3:24.1.2-0", "RUN conda create -n fraud python=3.11 lightgbm && echo 'conda activate fraud' >> ~/.bashrc", ENTRY), "environment-inactive", "another python"),
     ("a virtualenv activated in RUN", app(PY, "RUN python -m venv /opt/venv && . /opt/venv/bin/activate && pip install -r requirements.txt", ENTRY, files=REQUIREMENTS), "environment-inactive", "/opt/venv/bin"),
     ("uv sync and another python", app("ghcr.io/astral-sh/uv:python3.12-bookworm-slim", "RUN uv sync --frozen", ENTRY, files={**PROJECT, **TRAIN}), "environment-inactive", "/app/.venv/bin"),

@@ -102,11 +102,11 @@ class Contents(Environments):
             return False
         if any(self.there(f"{folder}/{name}") is not False for folder in self.folders):
             return None
-        unread = not self.base.known or self.packages or self.is_opaque
-        files = rf"{REQUIREMENTS}|pyproject\.toml$|Pipfile$"
-        if self.is_listed(name, files) or unread or (self.installs and not self.locked):
-            return None
-        return False
+        # What pip installs by name may bring commands of other names.
+        unread = any("requirements.txt" not in each.instruction.rest for each in self.installs)
+        unread = unread or not self.base.known or self.packages or self.is_opaque
+        listed = self.is_listed(name, rf"{REQUIREMENTS}|pyproject\.toml$|Pipfile$")
+        return None if listed or unread else False
 
     def may_import(self, module: str) -> bool:
         """Whether `python -m` may find a module outside of the working folder."""

@@ -13,7 +13,23 @@ from check.launchers import conda_target
 from check.runs import CONDAS, Run, Runs
 from check.stages import is_within
 
-PROJECT_TOOLS = ("poetry", "pdm", "pipenv", "uv", "pixi", "rye", "hatch")
+# A tool of projects → what has it install where PATH looks, what has it install into .venv, and
+# where it installs else.
+NEVER, FALSE, TRUE = "(?!)", "[ =]+(false|0)", "[ =]+(true|1)"
+SYSTEM = "/usr/local|/usr|/opt/conda"
+PROJECT_TOOLS = {
+    "poetry": (
+        f"(?i)virtualenvs.create{FALSE}",
+        f"(?i)virtualenvs.in.project{TRUE}",
+        "poetry environment",
+    ),
+    "pipenv": ("pipenv .*--system|PIPENV_SYSTEM=1", "PIPENV_VENV_IN_PROJECT", "pipenv environment"),
+    "uv": (f"uv .*--active|UV_PROJECT_ENVIRONMENT=({SYSTEM})\n", "", ""),
+    "pdm": (rf"use_venv{FALSE}|pdm .* (-g|--global)\b", "", ""),
+    "pixi": (NEVER, NEVER, ".pixi/envs/default"),
+    "rye": (NEVER, "", ""),
+    "hatch": (NEVER, NEVER, "hatch environment"),
+}
 # What pip installs for the build's sake; nothing of the program's own.
 TOOLS = re.compile(
     r"(pip|pip-tools|setuptools|wheel|virtualenv|poetry|pipenv|pdm|uv|hatch|conda-lock|pipx|awscli"
@@ -100,7 +116,7 @@ class Environments(Runs):
 
     def installed(self, run: Run, words: list[str], active: str) -> Install | None:
         name, line = posixpath.basename(words[0]), " ".join(words)
-        if PIP_INSTALL.search(line):
+        if PIP_INSTALL.search(line) and {"install", "sync"} & {*words}:
             return pip_install(run, words, active)
         if name in CONDAS and {"install", "create", "update"} & {*words}:
             target = conda_target(words)
@@ -121,33 +137,17 @@ class Environments(Runs):
 
     def project_place(self, tool: str, run: Run, line: str) -> str:
         """Return where a tool of projects installs to: "" for what PATH finds."""
-        set_to = self.stage.variables
-        active = any(map(self.on_path, self.places))
-        inside = self.path(".venv", run.folder)
-        if tool == "poetry":
-            if active or "VIRTUAL_ENV" in set_to or self.poetry_is("create", "false", "0"):
-                return ""
-            return inside if self.poetry_is("in-project", "true", "1") else "poetry environment"
-        if tool == "pipenv":
-            if active or "--system" in line or set_to.get("PIPENV_SYSTEM") == "1":
-                return ""
-            return inside if "PIPENV_VENV_IN_PROJECT" in set_to else "pipenv environment"
-        if tool == "uv":
-            place = set_to.get("UV_PROJECT_ENVIRONMENT", ".venv")
-            system = place in ("/usr/local", "/usr", "/opt/conda") or "--active" in line
-            return "" if system else self.path(place, run.folder)
-        if tool == "pixi":
-            return self.path(".pixi/envs/default", run.folder)
-        if tool == "pdm" and re.search(r"use_venv\s+(false|0)|-g\b|--global", self.text + line):
+        system, inside, other = PROJECT_TOOLS[tool]
+        variables = self.stage.variables
+        settings = "".join(f"{name}={value}\n" for name, value in variables.items())
+        said = f"{self.text}\n{line}\n{settings}"
+        active = "VIRTUAL_ENV" in variables or any(map(self.on_path, self.places))
+        if re.search(system, said) or (active and tool in ("poetry", "pipenv")):
             return ""
-        return "hatch environment" if tool == "hatch" else inside
-
-    def poetry_is(self, setting: str, *values: str) -> bool:
-        """Whether a setting of poetry's, virtualenvs.NAME, is one of the values."""
-        by_command = rf"virtualenvs\.{setting}\s+({'|'.join(values)})"
-        variable = f"POETRY_VIRTUALENVS_{setting.upper().replace('-', '_')}"
-        by_variable = self.stage.variables.get(variable, "").lower() in values
-        return by_variable or bool(re.search(by_command, self.text))
+        if not re.search(inside, said):
+            return other if " " in other else self.path(other, run.folder)
+        own = variables.get("UV_PROJECT_ENVIRONMENT", "") if tool == "uv" else ""
+        return self.path(own or ".venv", run.folder)
 
     @property
     def installs_project(self) -> bool:
@@ -166,11 +166,6 @@ class Environments(Runs):
             if "console_scripts" in body:
                 names |= {*re.findall(r"([\w.-]+)\s*=\s*[\w.]+:\w+", body)}
         return names
-
-    @property
-    def locked(self) -> bool:
-        """Whether all that pip installs stands in a file that can be read."""
-        return all("requirements.txt" in each.instruction.rest for each in self.installs)
 
     def is_listed(self, name: str, files: str = REQUIREMENTS) -> bool:
         """Whether a RUN or a list of packages names one, however its hyphens are written."""

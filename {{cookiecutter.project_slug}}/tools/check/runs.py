@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from check.bases import Base, base_of
 from check.dockerfile import DockerfileError, Instruction, expand
-from check.launchers import behind, conda_target, environment_of, launcher_of
+from check.launchers import SHELLS, behind, conda_target, environment_of, launcher_of
 from check.shell import Node, Simple, read_nodes, simple_commands, unquoted
 from check.stages import Stage, absolute, is_within
 
@@ -92,21 +92,28 @@ class Runs:
                 yield Run(each, text, nodes_of(each, text), folder, shell)
 
     def commands_of(self, run: Run) -> Iterator[Command]:
-        """Yield a RUN's commands, values put in; scripts of the repository inlined."""
+        """Yield a RUN's commands, values put in; what bash -c and scripts hold is inlined."""
         by_shell = posixpath.basename("".join(run.shell[:1])) in CONDAS
         place = conda_target(run.shell) if by_shell else ""
-        for each in run.commands:
+        yield from self.inlined(run, run.nodes or [], place)
+
+    def inlined(self, run: Run, nodes: list[Node], place: str, deep: bool = True) -> Iterator:
+        for each in simple_commands(nodes):
             words, inner = self.bare([self.value(word) for word in each.words])
-            if not words:
-                continue
-            place = activated(words) or place
-            yield Command(run, words, inner or place)
-            files = [word for word in words[:2] if word.endswith(".sh") or "/" in word]
-            text = self.texts.get(self.file_at(files[-1], run) if files else "", "")
-            nodes = read_nodes(text) if re.match(r"#!.*sh\b", text) else None
-            for script in simple_commands(nodes or []):
-                if script.words:
-                    yield Command(run, [self.value(word) for word in script.words], place)
+            if words:
+                place = activated(words) or place
+                yield Command(run, words, inner or place)
+                if deep:
+                    inside = read_nodes(self.script_of(words, run))
+                    yield from self.inlined(run, inside or [], place, deep=False)
+
+    def script_of(self, words: list[str], run: Run) -> str:
+        """Return the text that a command has a shell read, "" for none."""
+        if posixpath.basename(words[0]) in SHELLS and re.match(r"-\w*c", "".join(words[1:2])):
+            return "".join(words[2:3])
+        files = [word for word in words[:2] if word.endswith(".sh") or "/" in word]
+        text = self.texts.get(self.file_at(files[-1], run) if files else "", "")
+        return text if re.match(r"#!.*sh\b", text) else ""
 
     def bare(self, words: list[str]) -> tuple[list[str], str]:
         """Return a command without what stands before it, and the environment it runs in."""
@@ -239,22 +246,23 @@ def echoed(words: list[str]) -> str | None:
     return text.replace("\\n", "\n") + "\n"
 
 
-# Commands that write the files and folders that they name.
+# Commands that write to the last path that they name, and those that write to any of theirs.
+MOVERS = {"cp", "mv", "ln", "install", "rsync"}
 WRITERS = {
-    *("cp", "mv", "ln", "install", "rsync", "curl", "wget", "tee", "git", "tar", "unzip"),
-    *("bsdtar", "aws", "gsutil", "update-alternatives", "jlink"),
+    *("curl", "wget", "tee", "git", "tar", "unzip", "bsdtar", "aws", "gsutil", "jlink"),
+    "update-alternatives",
 }
 
 
 def written_by(words: list[str]) -> list[str]:
-    """Return the files and folders that a command writes; what it reads is there too."""
+    """Return the files and folders that a command may write."""
     name = posixpath.basename(words[0]) if words else ""
-    if name not in WRITERS:
-        return []
     named = [re.sub(r"^--?[\w-]+=", "", each) for each in words[1:]]
     named = [each for each in named if each and not each.startswith("-")]
-    inside = [posixpath.join(named[-1], posixpath.basename(each)) for each in named[:-1]]
-    # Not all that lies in a folder of programs is of this command.
-    folders = [each for each in named if not each.rstrip("/").endswith("/bin")]
+    if name in MOVERS and named[1:]:
+        *sources, target = named
+        inside = [posixpath.join(target, posixpath.basename(each)) for each in sources]
+        # Not all that lies in a folder of programs is of this command.
+        return inside if target.rstrip("/").endswith("/bin") else [target, *inside]
     here = name in ("tar", "unzip") and not {"-C", "-d"} & {*words}
-    return [*folders, *inside, *(["."] if here else [])]
+    return [*named, *(["."] if here else [])] if name in WRITERS else []
