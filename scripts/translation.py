@@ -99,6 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--renew", nargs="+", metavar="PAGE", default=[])
     renew = parser.parse_args().renew
+    for name in sorted(set(renew) - set(pages("ko"))):
+        parser.error(f'there is no page "{name}", only {", ".join(pages("ko"))}')
     for path in [*DOCS.glob("en/**/*.md"), *DOCS.glob("ko/**/*.md")]:
         text = path.read_text(encoding="utf-8")
         if defined(text, path.parent) != text:

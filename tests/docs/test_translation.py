@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from support import TEMPLATE
 
 DOCS = TEMPLATE / "docs"
@@ -86,10 +87,18 @@ def test_a_stale_section_is_named_and_renewed(scripts):
     assert translation.stale(ENGLISH.replace("make train", "make test"), korean) == ["둘"]
 
 
+def test_a_page_that_is_not_there_is_not_renewed(scripts, monkeypatch, capsys):
+    translation = scripts("translation")
+    monkeypatch.setattr("sys.argv", ["translation.py", "--renew", "README"])
+    with pytest.raises(SystemExit):
+        translation.main()
+    assert 'there is no page "README", only index, ' in capsys.readouterr().err
+
+
 def test_korean_has_one_word_for_each_thing():
     """AWS's pages mix in other words for entry point and training."""
     for path in DOCS.glob("ko/**/*.md"):
-        words = "엔트리 ?포인트|교육 ?작업|교육 ?컨테이너|매개 ?변수|메트릭|쿼터"
+        words = "엔트리 ?포인트|교육 ?작업|교육 ?컨테이너|매개 ?변수|메트릭|쿼터|수강생|신호|처리기"
         mixed = re.findall(words, path.read_text(encoding="utf-8"))
         assert mixed == [], path
 
