@@ -83,9 +83,7 @@ class Comparison:
         self.name = name
         self.language = LANGUAGES[name]
         self.folder = WORK / name
-        self.image, self.bare_image, self.shared_image = (
-            f"benchmark-{name}:{tag}" for tag in ("local", "bare", "shared")
-        )
+        self.image, self.bare_image = (f"benchmark-{name}:{tag}" for tag in ("local", "bare"))
         # Not what an earlier benchmark made of the file: the build cache remembers.
         self.edits = int(time.time())
         self.metrics: dict[str, dict[str, float]] = {}
@@ -116,20 +114,9 @@ class Comparison:
         return json.loads(metadata.read_text(encoding="utf-8"))["versions"]
 
     def build(self) -> None:
-        """Build the three images: the template's, the bare one, and both programs in the first."""
+        """Build both images."""
         self.make("build")
         self.build_bare()
-        build(
-            "--tag",
-            self.shared_image,
-            "-",
-            input=f"""
-                FROM {self.image}
-                COPY --from={self.bare_image} /bare /bare
-                WORKDIR /bare
-                ENTRYPOINT {json.dumps(self.language.entrypoint)}
-                """,
-        )
 
     def make(self, target: str, build_args: str = "") -> str:
         """Call make in the repository and return all its output."""
@@ -223,7 +210,7 @@ class Comparison:
     def clean(self) -> None:
         """Remove what was made; the build cache keeps the layers."""
         self.make("clean")
-        remove(self.bare_image, self.shared_image)
+        remove(self.bare_image)
         shutil.rmtree(self.folder)
 
 
@@ -386,7 +373,7 @@ def measure(comparison: Comparison, runs: int, machine: Machine) -> list[str]:
             return comparison.run(comparison.image, folder)
 
         def bare(folder: Path = folder) -> float:
-            return comparison.run(comparison.shared_image, folder)
+            return comparison.run(comparison.bare_image, folder)
 
         in_turn(1, ours, bare)
         say(row(name, what, *in_turn(runs, ours, bare), JOB_AIM))

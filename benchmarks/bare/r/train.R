@@ -1,7 +1,5 @@
 # A binomial GLM on the CSV files of two folders: what one writes who needs nothing else.
 
-library(stats) # the image loads no package by itself
-
 read <- function(channel) {
   files <- list.files(file.path("/opt/ml/input/data", channel), full.names = TRUE)
   data.table::rbindlist(lapply(files, data.table::fread), use.names = TRUE)

@@ -91,7 +91,7 @@ model_load_checkpoint <- function(model, path) {
 model_save <- function(model, folder) {
   glm <- as_glm(model)
   saveRDS(glm, file.path(folder, "model.rds"))
-  table <- data.table::data.table(model$design$names, stats::coef(summary(glm)))
+  table <- data.frame(model$design$names, stats::coef(summary(glm)))
   names(table) <- c("term", "estimate", "std_error", "z_value", "p_value")
   data.table::fwrite(table, file.path(folder, "coefficients.csv"))
 }
@@ -114,6 +114,9 @@ model_metadata <- function(model) {
     categories = lapply(model$design$xlevels, as.list),
     converged = model$converged,
     separated = model$separated,
-    versions = list(R = getRversion(), data.table = utils::packageVersion("data.table"))
+    versions = list(
+      R = as.character(getRversion()),
+      data.table = as.character(utils::packageVersion("data.table"))
+    )
   )
 }

@@ -22,15 +22,15 @@ job$the <- new.env(parent = emptyenv())
 sys.source(file.path(code, "job", "stop.R"), job)
 if (is_program) {
   # First of all, since the kernel drops a SIGTERM that comes before (C6). So the image has R start
-  # without its default packages, which take the longest.
+  # without its default packages, which take the longest, and without compiling functions as it
+  # meets them, which takes half of a short job: see compile_when_long().
   job$watch_sigterm(file.path(code, "job"))
-  # R compiles functions as it meets them, which takes half of a short job: see compile_when_long().
-  compiler::enableJIT(0)
-  Sys.unsetenv("R_DEFAULT_PACKAGES")
-  options(
-    defaultPackages = c("datasets", "utils", "grDevices", "graphics", "stats", "methods")
-  )
-  .First.sys()
+  Sys.unsetenv(c("R_DEFAULT_PACKAGES", "R_ENABLE_JIT"))
+  # As R does it, but without its search for names that two of them have.
+  c("methods", "datasets", "utils", "grDevices", "graphics", "stats") |>
+    setdiff(.packages()) |>
+    lapply(attachNamespace) |>
+    invisible()
 }
 list.files(file.path(code, "job"), "[.]R$", full.names = TRUE) |>
   lapply(sys.source, envir = job) |>
