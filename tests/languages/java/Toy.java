@@ -109,6 +109,9 @@ public final class Toy implements Algorithm {
     if (settings.get(TROUBLE).equals("no metrics")) {
       throw new IllegalStateException("a bug");
     }
+    if (settings.get(TROUBLE).equals("null metrics")) {
+      return null;
+    }
     return Map.of("training:loss", 1.0 / count);
   }
 
@@ -141,6 +144,9 @@ public final class Toy implements Algorithm {
   public Map<String, Object> metadata() {
     if (settings.get(TROUBLE).equals("no metadata")) {
       throw new IllegalStateException("a bug");
+    }
+    if (settings.get(TROUBLE).equals("null metadata")) {
+      return null;
     }
     return Map.of("rows", Map.of("training", 1));
   }

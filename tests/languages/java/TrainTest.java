@@ -203,6 +203,17 @@ class TrainTest {
     assertEquals(3.0, job.metadata().get("steps"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"metrics", "metadata"})
+  void whatReturnsNullIsNamed(String what) throws Exception {
+    Job.Run run = job.run("--trouble", "null " + what);
+
+    assertEquals(0, run.exitCode(), run.err());
+    assertTrue(run.lines().contains("WARNING: the %s can't be had (NullPointerException: %s() of "
+        .formatted(what, what) + "Model returned null): the model is saved without them."),
+        run.out());
+  }
+
   /** Other libraries have shutdown hooks, which must not run before the model is saved. */
   @Test
   void hooksOfLibrariesRunAtTheEndAndChildrenHaveAnOrdinarySigterm() throws Exception {

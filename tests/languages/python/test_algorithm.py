@@ -51,7 +51,7 @@ def test_a_model_with_one_fit_has_all_else_by_default(root, mean, capsys):
 
 def test_a_fit_can_ask_whether_to_stop(root, mean):
     asked = []
-    mean.fit = lambda self: asked.append(self.stop_requested())
+    mean.fit = lambda self: asked.append(self.stop_requested()) or "fitted"
     mean.metrics = lambda self: {}
     assert train.main(["train"]) == 0
     assert asked == [False]
@@ -61,15 +61,25 @@ def test_outside_of_a_job_nothing_asks_it_to_stop():
     assert Mean({}).stop_requested() is False
 
 
-def test_metrics_that_fail_cost_no_model(root, mean, capsys):
+@pytest.mark.parametrize(
+    ("metrics", "sentence"),
+    [
+        ({"training:mean": None}, 'the metric "training:mean" is None, not a number'),
+        ({"a": 1, "b": "good"}, "the metric \"b\" is 'good', not a number"),
+        ({"a": [0.5]}, 'the metric "a" is [0.5], not a number'),
+        (None, "metrics() returned None, not a dict of numbers"),
+        ([("a", 1.0)], "metrics() returned [('a', 1.0)], not a dict of numbers"),
+    ],
+)
+def test_metrics_that_fail_cost_no_model(root, mean, capsys, monkeypatch, metrics, sentence):
+    monkeypatch.setattr(outcome, "_missed", set())
     (root / "checkpoints").mkdir()
-    mean.metrics = lambda self: {"training:mean": None}
+    mean.metrics = lambda self: metrics
     assert train.main(["train"]) == 0
     assert json.loads((root / "model/metadata.json").read_text())["metrics"] is None
     said, trace = capsys.readouterr()
-    warning = "WARNING: the metrics can't be had (TypeError: float() argument must be "
+    warning = f"WARNING: the metrics can't be had (TypeError: {sentence}): the model is saved "
     assert said.count(warning) == 1
-    assert "): the model is saved without them.\n" in said
     assert "Traceback" in trace
     assert (root / "checkpoints/checkpoint-00000001").exists()
 
@@ -123,3 +133,98 @@ def test_a_finished_fit_is_not_passed_off_for_one_of_other_hyperparameters(root,
     assert train.main(["train", "--trees", "400"]) == 1
     sentence = "checkpoint-00000001 was made with trees=50, and this job has trees=400: give the "
     assert (root / "output/failure").read_text().startswith(sentence)
+
+
+def failure_of(root, *arguments):
+    assert train.main(["train", *arguments]) == 1
+    return (root / "output/failure").read_text()
+
+
+def test_a_fit_that_returns_nothing_leaves_no_model_of_nothing(root, mean):
+    mean.fit = lambda self: None
+    mean.metrics = lambda self: {}
+    sentence = "fit() in model.py returned nothing, and save() is not there: return what was fitted"
+    assert failure_of(root).startswith(sentence)
+    assert not (root / "model/model.pickle").exists()
+
+
+def test_a_fit_that_keeps_its_result_to_itself_has_no_checkpoint(root, mean, capsys):
+    (root / "checkpoints").mkdir()
+    mean.fit = lambda self: setattr(self, "mean", 2.0)
+    mean.metrics = lambda self: {"training:mean": self.mean}
+    mean.save = lambda self, folder: (folder / "mean.txt").write_text(f"{self.mean}")
+    # Else the next run would resume from a checkpoint that holds nothing.
+    for _ in range(2):
+        assert train.main(["train"]) == 0
+        assert "step=1 training:mean=2\n" in capsys.readouterr().out
+        assert not list((root / "checkpoints").iterdir())
+
+
+def test_steps_without_a_checkpoint_of_their_own_begin_anew(root, mean):
+    (root / "checkpoints").mkdir()
+    mean.step = lambda self: setattr(self, "count", getattr(self, "count", 0) + 1)
+    mean.finished = lambda self: self.steps >= 3
+    mean.metrics = lambda self: {}
+    mean.save = lambda self, folder: (folder / "count.txt").write_text(f"{self.count}")
+    for _ in range(2):
+        assert train.main(["train"]) == 0
+        assert (root / "model/count.txt").read_text() == "3"
+        assert not list((root / "checkpoints").iterdir())
+
+
+def test_what_can_not_be_pickled_is_told_where_nothing_else_saves_it(root, mean):
+    mean.fit = lambda self: {"mean": 1.0, "function": lambda: 1}
+    said = failure_of(root)
+    assert said.startswith("What fit() in model.py returned can't be pickled (Can't ")
+    assert "): write save() and load() that keep it otherwise.\n" in said
+
+
+@pytest.mark.parametrize("name", ["read", "fit", "metrics", "checksum"])
+def test_what_a_model_lacks_is_told_before_anything_is_read(root, mean, monkeypatch, name):
+    mean.SEVERAL_HOSTS = name == "checksum"
+    mean.read = lambda self, channels: pytest.fail("read")
+    monkeypatch.setattr(mean, name, getattr(Algorithm, name))
+    sentence = f"There is no {name}() in Model of model.py, which job/algorithm.py asks for.\n"
+    assert failure_of(root) == sentence
+
+
+def test_a_model_that_is_no_algorithm_is_told(root, mean):
+    sys.modules["model"].Model = type("Model", (), {})
+    assert failure_of(root) == (
+        "Model in model.py is no Algorithm: write class Model(Algorithm).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "example"),
+    [
+        ("REQUIRED_CHANNELS", ("training"), '("training",)'),
+        ("HYPERPARAMETERS", (Hyperparameter("a", int, 1, "x")), '(Hyperparameter("trees", …),)'),
+        ("HYPERPARAMETERS", {"a": 1}, '(Hyperparameter("trees", …),)'),
+    ],
+)
+def test_a_tuple_without_its_comma_is_told(root, mean, name, value, example):
+    setattr(mean, name, value)
+    assert failure_of(root) == f"{name} in model.py must be a tuple, such as {example}.\n"
+
+
+def test_a_hyperparameter_that_stands_twice_is_told(root, mean):
+    mean.HYPERPARAMETERS = [Hyperparameter("a", int, 1, "x"), Hyperparameter("a", int, 2, "y")]
+    assert failure_of(root) == 'Hyperparameter "a" stands twice in model.py.\n'
+
+
+def test_a_module_that_is_not_there_is_told_with_the_remedy(root, mean):
+    def fit(self):
+        import sklearn_of_elsewhere.svm  # noqa: F401
+
+    mean.fit = fit
+    assert failure_of(root) == (
+        "The module sklearn_of_elsewhere is not in the image: write its package into "
+        "requirements.in, then make lock, or put sklearn_of_elsewhere.py beside model.py.\n"
+    )
+
+
+def test_a_finished_that_returns_nothing_would_never_end(root, mean):
+    mean.finished = lambda self: None
+    sentence = "finished() in model.py returned nothing: let it return a boolean.\n"
+    assert failure_of(root) == sentence

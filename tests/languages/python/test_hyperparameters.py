@@ -2,7 +2,7 @@ import pytest
 from conftest import ToyModel, write_config
 
 from job import TrainingFailure, UsageError
-from job.hyperparameters import read_arguments, read_hyperparameters
+from job.hyperparameters import Hyperparameter, read_arguments, read_hyperparameters, usage
 
 
 def read(root, given, overrides=None):
@@ -115,3 +115,44 @@ def test_other_arguments_are_refused_c22(words, sentence):
     with pytest.raises(UsageError) as failure:
         read_arguments(words, ToyModel.HYPERPARAMETERS)
     assert str(failure.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "bounds", "problem"),
+    [
+        (int, 0, {"minimum": 1}, 'has the default "0": it must be an integer of at least 1.'),
+        (int, "many", {}, 'has the default "many": it must be an integer.'),
+        (float, 2.5, {"maximum": 2}, 'has the default "2.5": it must be a number of at most 2.'),
+        (str, "z", {"choices": ("b", "c")}, 'has the default "z": it must be one of b, c.'),
+        (list, [1], {}, "must have the type int, float, bool or str."),
+        ("int", 1, {}, "must have the type int, float, bool or str."),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_one_sentence(type_, default, bounds, problem):
+    with pytest.raises(TrainingFailure) as failure:
+        Hyperparameter("a", type_, default, "nothing", **bounds)
+    assert str(failure.value) == f'Hyperparameter "a" in model.py {problem}'
+
+
+@pytest.mark.parametrize("name", ["sagemaker_x", "_tuning_objective_metric", "help"])
+def test_a_name_that_no_job_could_give_is_refused(name):
+    with pytest.raises(TrainingFailure, match="has a name that is reserved"):
+        Hyperparameter(name, int, 1, "nothing")
+
+
+OPTIONAL = (
+    Hyperparameter("depth", int, None, "or none", 1),
+    Hyperparameter("penalty", str, "l2", "which", choices=("None", "l2")),
+)
+
+
+def test_an_optional_one_may_be_null_and_a_choice_may_be_called_so(root):
+    def read(**given):
+        return read_hyperparameters(OPTIONAL, given)
+
+    assert read() == {"depth": None, "penalty": "l2"}
+    assert read(depth="3", penalty="None") == {"depth": 3, "penalty": "None"}
+    assert read(depth="null")["depth"] is None
+    with pytest.raises(TrainingFailure, match="it must be an integer of at least 1 or null"):
+        read(depth="none")
+    assert "      an integer of at least 1 or null; default null" in usage(OPTIONAL)

@@ -120,7 +120,7 @@ test_that("resuming with other hyperparameters is said, and refused where nothin
   log <- capture.output(invisible(job$resume(other, list(steps = 0))))
   expect_identical(log[2], paste(
     "WARNING: checkpoint-00000001 was made with other hyperparameters:",
-    "trees=50, now 400; mtry=none, now 3."
+    "trees=50, now 400; mtry=null, now 3."
   ))
   expect_failure_sentence(job$refuse_change(other), paste(
     "checkpoint-00000001 was made with trees=50, and this job has trees=400:",

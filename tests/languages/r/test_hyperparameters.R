@@ -130,8 +130,51 @@ test_that("no value is a default too", {
     local_opt_ml("input/config/hyperparameters.json" = json)
     job$read_hyperparameters(optional)
   }
-  expect_output(values <- read("{}"), "^Hyperparameters: mtry=none$")
+  expect_output(values <- read("{}"), "^Hyperparameters: mtry=null$")
   expect_identical(values, list(mtry = NULL))
   expect_identical(quietly(read('{"mtry": "3"}')), list(mtry = 3))
-  expect_match(job$usage(optional), "an integer; default none", all = FALSE)
+  expect_match(job$usage(optional), "an integer or null; default null", all = FALSE)
+})
+
+test_that("a declaration that makes no sense is one sentence", {
+  expect_refused <- function(problem, ...) {
+    expect_failure_sentence(
+      job$hyperparameter(...), paste('Hyperparameter "a" in model.R', problem)
+    )
+  }
+  expect_refused(
+    'has the default "0": it must be an integer of at least 1.', "a", "integer", 0, "",
+    minimum = 1
+  )
+  expect_refused('has the default "many": it must be an integer.', "a", "integer", "many", "")
+  expect_refused('has the default "NA": it must be a number.', "a", "number", NA, "")
+  expect_refused(
+    'has the default "z": it must be one of b, c.', "a", "string", "z", "",
+    choices = c("b", "c")
+  )
+  expect_refused(
+    "must have the type integer, number, boolean or string.", "a", "numeric", 1, ""
+  )
+  for (name in c("sagemaker_x", "help")) {
+    expect_error(job$hyperparameter(name, "integer", 1, ""), "has a name that is reserved")
+  }
+  local_opt_ml()
+  same <- job$hyperparameter("a", "integer", 1, "")
+  expect_failure_sentence(
+    job$read_hyperparameters(list(same, same)), 'Hyperparameter "a" stands twice in model.R.'
+  )
+})
+
+test_that("an optional one may be null, and a choice may be called so", {
+  optional <- list(
+    job$hyperparameter("depth", "integer", NULL, "", minimum = 1),
+    job$hyperparameter("penalty", "string", "l2", "", choices = c("None", "l2"))
+  )
+  local_opt_ml()
+  read <- function(...) quietly(job$read_hyperparameters(optional, list(...)))
+  expect_identical(read(), list(depth = NULL, penalty = "l2"))
+  expect_identical(read(depth = "3", penalty = "None"), list(depth = 3, penalty = "None"))
+  expect_null(read(depth = "null")$depth)
+  expect_error(read(depth = "none"), "must be an integer of at least 1 or null.", fixed = TRUE)
+  expect_match(job$usage(optional), "of at least 1 or null; default null", all = FALSE)
 })

@@ -224,7 +224,7 @@ test_that("a model without one of the five is told which", {
   base <- local_job()
   run <- train_in(base, program = local_program("rm(model_metrics)"))
   expect_identical(
-    run$failure, "There is no model_metrics in model.R, which job/algorithm.R asks for."
+    run$failure, "There is no function model_metrics in model.R, which job/algorithm.R asks for."
   )
 })
 

@@ -127,7 +127,7 @@ class HyperparametersTest extends JobTree {
     assertNull(Hyperparameters.of(declared, Map.of("limit", "None")).get(limit));
     assertEquals(0.5, Hyperparameters.of(declared, Map.of("limit", "0.5")).get(limit));
     assertTrue(Hyperparameters.usage(declared).endsWith(
-        "  --limit  nothing\n      a number of at least 0; default null"));
+        "  --limit  nothing\n      a number of at least 0 or null; default null"));
   }
 
   @Test
@@ -218,5 +218,50 @@ class HyperparametersTest extends JobTree {
         .findFirst()
         .orElseThrow()
         .defaultValue();
+  }
+
+  @Test
+  void declarationThatMakesNoSenseIsOneSentence() {
+    Map<Hyperparameter<?>, String> wrong = Map.of(
+        Hyperparameter.ofInteger("a", 0, "", 1, null),
+        "has the default \"0\": it must be an integer from 1 to 2147483647.",
+        Hyperparameter.ofNumber("a", 2.5, "", null, 2.0),
+        "has the default \"2.5\": it must be a number of at most 2.",
+        Hyperparameter.ofNumber("a", Double.NaN, "", null, null),
+        "has the default \"nan\": it must be a number.",
+        Hyperparameter.ofString("a", "z", "", "b", "c"),
+        "has the default \"z\": it must be one of b, c.");
+    wrong.forEach((declared, problem) -> assertEquals(
+        "Hyperparameter \"a\" in Model " + problem, refused(List.of(declared))));
+    for (String name : List.of("sagemaker_x", "_tuning_objective_metric", "help")) {
+      assertEquals(
+          "Hyperparameter \"%s\" in Model has a name that is reserved: choose another."
+              .formatted(name),
+          refused(List.of(Hyperparameter.ofInteger(name, 1, "", null, null))));
+    }
+    assertEquals("Hyperparameter \"count\" stands twice in Model.", refused(List.of(COUNT, COUNT)));
+  }
+
+  @Test
+  void optionalOneMayBeNullAndChoiceMayBeCalledSo() {
+    Hyperparameter<Integer> depth = Hyperparameter.ofInteger("depth", null, "", 1, 9);
+    Hyperparameter<String> penalty = Hyperparameter.ofString("penalty", "l2", "", "None", "l2");
+    List<Hyperparameter<?>> declared = List.of(depth, penalty);
+
+    Hyperparameters settings = Hyperparameters.of(declared, Map.of("penalty", "None"));
+
+    assertEquals("None", settings.get(penalty));
+    assertNull(settings.get(depth));
+    assertNull(Hyperparameters.of(declared, Map.of("depth", "null")).get(depth));
+    assertEquals(
+        "Hyperparameter \"depth\" is \"none\": it must be an integer from 1 to 9 or null.",
+        assertThrows(TrainingFailure.class,
+            () -> Hyperparameters.of(declared, Map.of("depth", "none"))).getMessage());
+    assertTrue(Hyperparameters.usage(declared).contains("from 1 to 9 or null; default null"));
+  }
+
+  private static String refused(List<Hyperparameter<?>> declared) {
+    return assertThrows(TrainingFailure.class, () -> Hyperparameters.of(declared, Map.of()))
+        .getMessage();
   }
 }

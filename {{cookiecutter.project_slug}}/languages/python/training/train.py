@@ -16,6 +16,7 @@ import sys
 from functools import partial
 
 from job import cluster, outcome
+from job.algorithm import as_numbers, is_finished, refuse_incomplete
 from job.channels import read_channels
 from job.checkpoints import Checkpoints
 from job.cpus import limit_threads
@@ -38,6 +39,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
     # Imported here, since it may take a while, and SIGTERM and a failure count from the start.
     from model import Model
 
+    refuse_incomplete(Model)
     if "--help" in arguments:
         print(usage(Model.HYPERPARAMETERS))
         return
@@ -56,7 +58,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
             raise stopped_too_early()
         model.read(channels)
         model.steps = checkpoints.resume(model.load_checkpoint)
-        if model.finished():
+        if is_finished(model):
             checkpoints.refuse_change()
         cluster.require_same(model.steps, "The hosts resumed after different steps")
 
@@ -64,7 +66,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
         attempt = (lambda _, call: call()) if hosts.several else outcome.attempt
 
         def measure() -> dict[str, float]:
-            return {name: float(value) for name, value in model.metrics().items()}
+            return as_numbers(model.metrics())
 
         metrics = None
         stopped = False

@@ -53,7 +53,11 @@ train <- function(arguments) {
   # Not before, since it may take a while, and SIGTERM and a failure count from the start. With the
   # source, a stack trace has line numbers; what was parsed of it would only go to the other hosts.
   options(keep.source = TRUE, keep.parse.data = FALSE)
+  job <- job # which rm(list = ls()) in model.R would take away
   source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
+  if (!exists("learn")) {
+    job$fail("model.R removes what train.R defines: take rm(list = ls()) out of it.")
+  }
   job$complete_model()
 
   if ("--help" %in% arguments) {
@@ -73,13 +77,14 @@ train <- function(arguments) {
   parallel::clusterCall(nodes, function(channels) job$check_channels(channels), channels)
 
   model <- model_new(hyperparameters) |>
-    model_read(if (model_several_hosts) channels else channels[[1]])
+    model_read(if (model_several_hosts) channels else channels[[1]]) |>
+    job$returned("model_read")
   job$the$model_as_read <- model
   checkpoints <- job$open_checkpoints(
     hyperparameters, model_save_checkpoint, model_load_checkpoint
   )
   model <- job$resume(checkpoints, model)
-  if (model_finished(model)) {
+  if (job$is_finished(model)) {
     job$refuse_change(checkpoints)
   }
 
@@ -89,7 +94,7 @@ train <- function(arguments) {
     hyperparameters = hyperparameters,
     metrics = as.list(learned$metrics),
     steps = model$steps,
-    stopped = job$stop_was_told() || !model_finished(model)
+    stopped = job$stop_was_told() || !job$is_finished(model)
   )
   metadata <- c(metadata, job$attempt("metadata", function() model_metadata(model)))
   job$save_model(model, model_save, model_load, metadata)
@@ -104,14 +109,16 @@ train <- function(arguments) {
 #
 # Returns a list of `model` and its `metrics`.
 learn <- function(model, checkpoints) {
-  find_metrics <- function() job$attempt("metrics", function() model_metrics(model))
+  find_metrics <- function() {
+    job$attempt("metrics", function() job$named_numbers(model_metrics(model)))
+  }
   metrics <- NULL
-  while (!model_finished(model) && !job$sigterm_received()) {
+  while (!job$is_finished(model) && !job$sigterm_received()) {
     steps <- model$steps + 1
     job$compile_when_long()
-    model <- model_step(model)
+    model <- job$returned(model_step(model), "model_step")
     model$steps <- steps
-    if (job$checkpoint_due(checkpoints) && !model_finished(model) && !job$stop_was_told()) {
+    if (job$checkpoint_due(checkpoints) && !job$is_finished(model) && !job$stop_was_told()) {
       job$save_checkpoint(checkpoints, model)
     }
     metrics <- find_metrics()

@@ -9,10 +9,11 @@ the job; a TrainingFailure does it with its one sentence.
 """
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from job import TrainingFailure
 from job.hyperparameters import Hyperparameter
 from job.model_folder import refuse_unfinished
 
@@ -43,7 +44,10 @@ class Algorithm:
         raise NotImplementedError
 
     def fit(self) -> Any:
-        """Do all in one step; return what can be pickled, `fitted` from then on."""
+        """Do all in one step; return what can be pickled, `fitted` from then on.
+
+        Where it returns nothing there is no checkpoint, and save is yours to write.
+        """
         raise NotImplementedError
 
     def step(self) -> None:
@@ -59,8 +63,9 @@ class Algorithm:
         raise NotImplementedError
 
     def save_checkpoint(self, path: Path) -> None:
-        """Write all that `load_checkpoint` needs to one file."""
-        path.write_bytes(pickle.dumps(self.fitted))
+        """Write all that `load_checkpoint` needs to one file; without one, none is kept."""
+        if self.fitted is not None:
+            path.write_bytes(pickle.dumps(self.fitted))
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raise any error where it can't be read or does not fit."""
@@ -72,7 +77,19 @@ class Algorithm:
 
     def save(self, folder: Path) -> None:
         """Write the model's files to an empty folder."""
-        (folder / "model.pickle").write_bytes(pickle.dumps(self.fitted))
+        if self.fitted is None:
+            raise TrainingFailure(
+                "fit() in model.py returned nothing, and save() is not there: return what was "
+                "fitted, or write save()."
+            )
+        try:
+            content = pickle.dumps(self.fitted)
+        except Exception as error:
+            raise TrainingFailure(
+                f"What fit() in model.py returned can't be pickled ({error}): write save() and "
+                "load() that keep it otherwise."
+            ) from error
+        (folder / "model.pickle").write_bytes(content)
 
     @staticmethod
     def load(folder: Path) -> Any:
@@ -84,3 +101,47 @@ class Algorithm:
     def metadata(self) -> dict[str, Any]:
         """Return what a reader of the model must know beside hyperparameters and metrics."""
         return {}
+
+
+def refuse_incomplete(model: type) -> None:
+    """Raise TrainingFailure where model.py lacks what has no default, before anything is read."""
+    if not (isinstance(model, type) and issubclass(model, Algorithm)):
+        raise TrainingFailure("Model in model.py is no Algorithm: write class Model(Algorithm).")
+    for name, kind, example in (
+        ("HYPERPARAMETERS", Hyperparameter, 'Hyperparameter("trees", …)'),
+        ("REQUIRED_CHANNELS", str, '"training"'),
+    ):
+        value = getattr(model, name)
+        if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
+            raise TrainingFailure(f"{name} in model.py must be a tuple, such as ({example},).")
+    needed = ["read", "metrics"]
+    if model.step is Algorithm.step:
+        needed.append("fit")
+    if model.SEVERAL_HOSTS:
+        needed.append("checksum")
+    for name in needed:
+        if getattr(model, name) is getattr(Algorithm, name):
+            raise TrainingFailure(
+                f"There is no {name}() in Model of model.py, which job/algorithm.py asks for."
+            )
+
+
+def is_finished(model: Algorithm) -> bool:
+    """Return whether no step is left; TrainingFailure for a model that will never say so."""
+    finished = model.finished()
+    if finished is None:
+        raise TrainingFailure("finished() in model.py returned nothing: let it return a boolean.")
+    return finished
+
+
+def as_numbers(metrics: Any) -> dict[str, float]:
+    """Return what `metrics` returned as numbers; TypeError names the one that is none."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics() returned {metrics!r:.80}, not a dict of numbers")
+    numbers = {}
+    for name, value in metrics.items():
+        try:
+            numbers[name] = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f'the metric "{name}" is {value!r:.80}, not a number') from None
+    return numbers

@@ -102,6 +102,8 @@ class Checkpoints:
         try:
             with named(aside), tempfile.TemporaryDirectory() as folder:
                 save(Path(folder, "state"))
+                if not Path(folder, "state").exists():
+                    return  # This model has no checkpoints.
                 with zipfile.ZipFile(aside, "w") as archive:
                     archive.write(Path(folder, "state"), "state")
                     archive.writestr("hyperparameters.json", json.dumps(self._hyperparameters))

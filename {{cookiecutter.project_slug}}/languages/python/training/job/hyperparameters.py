@@ -18,7 +18,10 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """A setting of the algorithm: `type` is int, float, bool or str, bounds are inclusive."""
+    """A setting of the algorithm: `type` is int, float, bool or str, bounds are inclusive.
+
+    The default may be None. Raises TrainingFailure for a declaration that makes no sense.
+    """
 
     name: str
     type: type
@@ -28,9 +31,24 @@ class Hyperparameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        declared = f'Hyperparameter "{self.name}" in model.py'
+        if RESERVED_NAMES.match(self.name) or self.name == "help":
+            raise TrainingFailure(f"{declared} has a name that is reserved: choose another.")
+        if self.type not in (int, float, bool, str):
+            raise TrainingFailure(f"{declared} must have the type int, float, bool or str.")
+        if self.default is not None and self._value(as_text(self.default)) != self.default:
+            raise TrainingFailure(
+                f'{declared} has the default "{self.default}": it must be {self.expected}.'
+            )
+
     @property
     def expected(self) -> str:
         """Say what a value must be, for messages and for --help."""
+        return f"{self._kind} or null" if self.default is None else self._kind
+
+    @property
+    def _kind(self) -> str:
         if self.type is bool:
             return "true or false"
         if self.type is str:
@@ -50,20 +68,24 @@ class Hyperparameter:
         Raises TrainingFailure where the text is no such value.
         """
         plain = _without_quotes(text)
-        if plain.strip() in ("", "null", "None"):
+        # Such as the choice "None".
+        if plain.strip() in ("", "null", "None") and plain not in self.choices:
             return self.default
-        if self.type is str:
-            value: Any = plain
-            valid = not self.choices or plain in self.choices
-        else:
+        if self.type is not str:
             plain = plain.strip()
-            value = _decode_bool(plain) if self.type is bool else _decode_number(plain, self.type)
-            valid = value is not None and self._in_range(value)
-        if not valid:
+        value = self._value(plain)
+        if value is None:
             raise TrainingFailure(
                 f'Hyperparameter "{self.name}" is "{plain}": it must be {self.expected}.'
             )
         return value
+
+    def _value(self, text: str) -> Any:
+        """Return the typed value of a text, or None."""
+        if self.type is str:
+            return text if not self.choices or text in self.choices else None
+        value = _decode_bool(text) if self.type is bool else _decode_number(text, self.type)
+        return value if value is not None and self._in_range(value) else None
 
     def _in_range(self, value: float) -> bool:
         return (self.minimum is None or value >= self.minimum) and (
@@ -144,7 +166,10 @@ def read_hyperparameters(
     TrainingFailure for an unknown name, a bad value or a file that can't be read.
     """
     given = read_config("hyperparameters.json") or {}
-    known = {each.name: each for each in declared}
+    known: dict[str, Hyperparameter] = {}
+    for each in declared:
+        if known.setdefault(each.name, each) is not each:
+            raise TrainingFailure(f'Hyperparameter "{each.name}" stands twice in model.py.')
     values = {name: each.default for name, each in known.items()}
     for name, text in (*given.items(), *overrides.items()):
         if RESERVED_NAMES.match(name):

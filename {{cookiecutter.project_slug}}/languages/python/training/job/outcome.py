@@ -125,6 +125,13 @@ def explain(error: BaseException) -> tuple[str, bool]:
         return str(error), True
     if isinstance(error, SystemExit):
         return (error.code if isinstance(error.code, str) else EARLY.format("sys.exit()")), True
+    # Behind another error it may be one that a library gets along without.
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        module = error.name.partition(".")[0]
+        return (
+            f"The module {module} is not in the image: write its package into requirements.in, "
+            f"then make lock, or put {module}.py beside model.py."
+        ), True
     chain = list(_chain(error))
     for each in chain:
         for known in (_full_memory, _disk, _missing_library):

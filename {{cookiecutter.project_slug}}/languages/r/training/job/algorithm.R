@@ -39,7 +39,7 @@ default_new <- function(hyperparameters) {
 default_step <- function(model) {
   # All of the training may be in this one step.
   compiler::enableJIT(3)
-  get("model_fit", globalenv())(model)
+  returned(get("model_fit", globalenv())(model), "model_fit")
 }
 
 # Returns TRUE where no step is left.
@@ -80,8 +80,9 @@ complete_model <- function() {
   needed <- c("hyperparameters", "read", "metrics", "save")
   if (!exists("model_step", globalenv())) needed <- c(needed, "fit")
   for (name in paste0("model_", needed)) {
-    if (!exists(name, globalenv())) {
-      fail("There is no ", name, " in model.R, which job/algorithm.R asks for.")
+    mode <- if (name == "model_hyperparameters") "list" else "function"
+    if (!exists(name, globalenv(), mode = mode)) {
+      fail("There is no ", mode, " ", name, " in model.R, which job/algorithm.R asks for.")
     }
   }
   defaults <- grep("^default_", ls(environment(complete_model)), value = TRUE)
@@ -89,4 +90,41 @@ complete_model <- function() {
     ours <- sub("default", "model", name)
     if (!exists(ours, globalenv())) assign(ours, get(name), globalenv())
   }
+}
+
+# Refuse what is no model: R returns the value of a function's last line, whatever that is.
+#
+# model: what a function of model.R returned.
+# name: of the function.
+# Returns the model.
+returned <- function(model, name) {
+  if (!is.list(model) || is.null(model$steps)) {
+    fail(name, "() in model.R must return the model that it was given: let its last line be model.")
+  }
+  model
+}
+
+is_finished <- function(model) {
+  finished <- get("model_finished", globalenv())(model)
+  if (!isTRUE(finished) && !isFALSE(finished)) {
+    fail("model_finished() in model.R must return TRUE or FALSE.")
+  }
+  finished
+}
+
+# What model_metrics() returned as a named vector of numbers; what is none is an error that says
+# which.
+named_numbers <- function(metrics) {
+  metrics <- as.list(metrics)
+  if (length(metrics) > 0 && (is.null(names(metrics)) || any(names(metrics) == ""))) {
+    stop("model_metrics() returned a number without a name", call. = FALSE)
+  }
+  for (name in names(metrics)) {
+    value <- metrics[[name]]
+    if (length(value) != 1 || !(is.numeric(value) || is.logical(value))) {
+      said <- substr(paste(deparse(value), collapse = " "), 1, 80)
+      stop(sprintf('the metric "%s" is %s, not a number', name, said), call. = FALSE)
+    }
+  }
+  vapply(metrics, as.numeric, 0)
 }

@@ -1,5 +1,7 @@
 # Hyperparameters: declared once, decoded from every encoding.
 
+reserved_names <- "^sagemaker_|^_tuning_objective_metric$"
+
 # Declare a setting of the algorithm.
 #
 # name: the name in training-job.json.
@@ -8,24 +10,35 @@
 # meaning: a few words for --help.
 # minimum, maximum: bounds of a number, inclusive.
 # choices: the only values of a string.
-# Returns a list for `read_hyperparameters()`.
+# Returns a list for `read_hyperparameters()`; a declaration that makes no sense is a failure.
 hyperparameter <- function(
     name,
-    type = c("integer", "number", "boolean", "string"),
+    type,
     default,
     meaning,
     minimum = -Inf,
     maximum = Inf,
     choices = NULL) {
-  list(
+  declared <- list(
     name = name,
-    type = match.arg(type),
+    type = type,
     default = default,
     meaning = meaning,
     minimum = minimum,
     maximum = maximum,
     choices = choices
   )
+  refuse <- function(...) fail('Hyperparameter "', name, '" in model.R ', ...)
+  if (grepl(reserved_names, name) || name == "help") {
+    refuse("has a name that is reserved: choose another.")
+  }
+  if (!type %in% c("integer", "number", "boolean", "string")) {
+    refuse("must have the type integer, number, boolean or string.")
+  }
+  if (!is.null(default) && !is_valid(declared, typed(declared, as_text(default)))) {
+    refuse('has the default "', default, '": it must be ', expected(declared), ".")
+  }
+  declared
 }
 
 # Say what a value must be, for messages and for --help.
@@ -33,6 +46,10 @@ hyperparameter <- function(
 # declared: a `hyperparameter()`.
 # Returns a few words.
 expected <- function(declared) {
+  paste0(kind_of(declared), if (is.null(declared$default)) " or null")
+}
+
+kind_of <- function(declared) {
   if (declared$type == "boolean") {
     return("true or false")
   }
@@ -59,27 +76,36 @@ expected <- function(declared) {
 # text: what the caller gave: `10`, `"10"`, `True`, `null`, ...
 # Returns the typed value; a text that is none is a failure.
 decode <- function(declared, text) {
-  if (trimws(text) %in% c("", "null", "None")) {
+  plain <- without_quotes(text)
+  # Such as the choice "None".
+  if (trimws(plain) %in% c("", "null", "None") && !plain %in% declared$choices) {
     return(declared$default)
   }
-  plain <- without_quotes(text)
-  value <- switch(declared$type,
-    string = plain,
-    boolean = decode_boolean(trimws(plain)),
-    integer = decode_number(trimws(plain), integral = TRUE),
-    number = decode_number(trimws(plain))
-  )
-  valid <- !is.na(value) && if (is.numeric(value)) {
-    value >= declared$minimum && value <= declared$maximum
-  } else {
-    is.null(declared$choices) || value %in% declared$choices
-  }
-  if (!valid) {
+  value <- typed(declared, plain)
+  if (!is_valid(declared, value)) {
     fail(sprintf(
       'Hyperparameter "%s" is "%s": it must be %s.', declared$name, plain, expected(declared)
     ))
   }
   value
+}
+
+# The value of a text, or NA.
+typed <- function(declared, text) {
+  switch(declared$type,
+    string = text,
+    boolean = decode_boolean(trimws(text)),
+    integer = decode_number(trimws(text), integral = TRUE),
+    number = decode_number(trimws(text))
+  )
+}
+
+is_valid <- function(declared, value) {
+  !is.na(value) && if (is.numeric(value)) {
+    value >= declared$minimum && value <= declared$maximum
+  } else {
+    is.null(declared$choices) || value %in% declared$choices
+  }
 }
 
 # Undo the JSON encoding of a string, which some SDK classes add (C30).
@@ -117,7 +143,7 @@ decode_number <- function(text, integral = FALSE) {
 # Returns a string; whole numbers have no exponent.
 as_text <- function(value) {
   if (is.null(value)) {
-    "none"
+    "null"
   } else if (is.logical(value)) {
     tolower(value)
   } else if (is.numeric(value) && is.finite(value) && value == round(value) && abs(value) < 1e15) {
@@ -148,6 +174,10 @@ usage <- function(declared) {
 }
 
 names_of <- function(declared) {
+  is_declared <- vapply(declared, function(each) is.list(each) && is.character(each$name), TRUE)
+  if (!is.list(declared) || !all(is_declared)) {
+    fail('model_hyperparameters in model.R must be a list: list(job$hyperparameter("trees", ...)).')
+  }
   vapply(declared, function(each) each$name, "")
 }
 
@@ -196,10 +226,14 @@ read_arguments <- function(arguments, declared) {
 # Returns the typed values, by name.
 read_hyperparameters <- function(declared, overrides = list()) {
   names(declared) <- names_of(declared)
+  twice <- anyDuplicated(names(declared))
+  if (twice > 0) {
+    fail('Hyperparameter "', names(declared)[twice], '" stands twice in model.R.')
+  }
   values <- lapply(declared, function(each) each$default)
   expected <- "one flat object of strings"
   given <- c(read_config("hyperparameters.json", expected), overrides)
-  skipped <- grepl("^sagemaker_|^_tuning_objective_metric$", names(given))
+  skipped <- grepl(reserved_names, names(given))
   for (i in which(!skipped)) {
     name <- names(given)[i]
     if (!name %in% names(declared)) {
@@ -213,7 +247,8 @@ read_hyperparameters <- function(declared, overrides = list()) {
     values[name] <- list(decode(declared[[name]], text))
   }
   shown <- values[order(names(values), method = "radix")]
-  log_line("Hyperparameters: ", paste0(names(shown), "=", lapply(shown, as_text), collapse = " "))
+  shown <- sprintf("%s=%s", names(shown), vapply(shown, as_text, ""))
+  log_line("Hyperparameters: ", paste(shown, collapse = " "))
   values
 }
 

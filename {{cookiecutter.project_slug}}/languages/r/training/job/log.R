@@ -13,8 +13,9 @@ log_line <- function(...) {
 # step: the number of steps done.
 # metrics: numbers with names, in the order in which to print them.
 log_step <- function(step, metrics) {
-  # Lower case, since R writes "NaN".
-  pairs <- sprintf("%s=%s", names(metrics), tolower(sprintf("%.6g", unlist(metrics))))
+  # R writes "NaN" and "NA".
+  values <- sub("^na$", "nan", tolower(sprintf("%.6g", metrics)))
+  pairs <- sprintf("%s=%s", names(metrics), values)
   log_line(paste(c(sprintf("step=%.0f", step), pairs), collapse = " "))
 }
 

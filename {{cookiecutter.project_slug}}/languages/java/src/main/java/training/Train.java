@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import training.job.Algorithm;
@@ -141,7 +142,8 @@ public final class Train {
   private <T> Map<String, T> orNone(String what, Hosts hosts, Callable<Map<String, T>> says)
       throws Exception {
     try {
-      return Json.inOrder(says.call());
+      return Json.inOrder(
+          Objects.requireNonNull(says.call(), what + "() of Model returned null"));
     } catch (Exception | AssertionError | LinkageError | StackOverflowError e) {
       if (e instanceof TrainingFailure || hosts.several()) {
         throw e;

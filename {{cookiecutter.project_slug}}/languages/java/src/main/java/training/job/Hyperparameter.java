@@ -25,6 +25,8 @@ public record Hyperparameter<T>(
     BigDecimal maximum,
     List<String> choices) {
 
+  static final Pattern RESERVED_NAME =
+      Pattern.compile("sagemaker_.*|_tuning_objective_metric");
   private static final Pattern NUMBER =
       Pattern.compile("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]{1,9})?");
 
@@ -57,6 +59,10 @@ public record Hyperparameter<T>(
 
   /** Returns what a value must be, for messages and for --help. */
   String expected() {
+    return defaultValue == null ? kind() + " or null" : kind();
+  }
+
+  private String kind() {
     if (type == Boolean.class) {
       return "true or false";
     }
@@ -73,6 +79,26 @@ public record Hyperparameter<T>(
   }
 
   /**
+   * Refuses a declaration that makes no sense.
+   *
+   * @throws TrainingFailure if no job could give the name, or the default is not allowed
+   */
+  void check() {
+    String declared = "Hyperparameter \"%s\" in Model".formatted(name);
+    if (name.equals("help") || RESERVED_NAME.matcher(name).matches()) {
+      throw new TrainingFailure(declared + " has a name that is reserved: choose another.");
+    }
+    try {
+      if (defaultValue != null) {
+        value(Log.asText(defaultValue));
+      }
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw new TrainingFailure("%s has the default \"%s\": it must be %s."
+          .formatted(declared, Log.asText(defaultValue), expected()));
+    }
+  }
+
+  /**
    * Returns the typed value of a text, which callers encode in several ways (C30).
    *
    * @throws TrainingFailure if the text is no such value
@@ -80,7 +106,8 @@ public record Hyperparameter<T>(
   T decode(String text) {
     String plain = withoutQuotes(text);
     String word = plain.strip();
-    if (List.of("", "null", "None").contains(word)) {
+    // A choice may be called so.
+    if (List.of("", "null", "None").contains(word) && !choices.contains(plain)) {
       return defaultValue;
     }
     try {
@@ -100,17 +127,17 @@ public record Hyperparameter<T>(
       };
     }
     if (type == String.class) {
-      check(choices.isEmpty() || choices.contains(text));
+      require(choices.isEmpty() || choices.contains(text));
       return text;
     }
-    check(NUMBER.matcher(text).matches() && !Double.isInfinite(Double.parseDouble(text)));
+    require(NUMBER.matcher(text).matches() && !Double.isInfinite(Double.parseDouble(text)));
     BigDecimal number = new BigDecimal(text);
-    check(minimum == null || number.compareTo(minimum) >= 0);
-    check(maximum == null || number.compareTo(maximum) <= 0);
+    require(minimum == null || number.compareTo(minimum) >= 0);
+    require(maximum == null || number.compareTo(maximum) <= 0);
     return type == Integer.class ? (Object) number.intValueExact() : number.doubleValue();
   }
 
-  private static void check(boolean good) {
+  private static void require(boolean good) {
     if (!good) {
       throw new IllegalArgumentException();
     }

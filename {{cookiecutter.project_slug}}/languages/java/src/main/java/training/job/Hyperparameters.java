@@ -9,20 +9,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** The settings of a job, from hyperparameters.json and from the command line. */
 public final class Hyperparameters {
-  private static final Pattern RESERVED_NAME =
-      Pattern.compile("sagemaker_.*|_tuning_objective_metric");
-
   private final Map<String, Hyperparameter<?>> declared = new TreeMap<>();
   private final Map<String, Object> values = new TreeMap<>();
 
   private Hyperparameters(List<Hyperparameter<?>> declared) {
     for (Hyperparameter<?> each : declared) {
-      this.declared.put(each.name(), each);
+      each.check();
+      if (this.declared.put(each.name(), each) != null) {
+        throw new TrainingFailure(
+            "Hyperparameter \"%s\" stands twice in Model.".formatted(each.name()));
+      }
       values.put(each.name(), each.defaultValue());
     }
   }
@@ -36,7 +36,7 @@ public final class Hyperparameters {
   public static Hyperparameters of(List<Hyperparameter<?>> declared, Map<String, ?> given) {
     Hyperparameters settings = new Hyperparameters(declared);
     given.forEach((name, text) -> {
-      if (!RESERVED_NAME.matcher(name).matches()) {
+      if (!Hyperparameter.RESERVED_NAME.matcher(name).matches()) {
         if (!settings.declared.containsKey(name)) {
           throw new TrainingFailure(unknown(name, settings.declared.keySet()));
         }
