@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from table import Machine, facts, middle_half, write
+from table import HEADER, Machine, facts, row, write
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 WORK = TEMPLATE / "demo" / "benchmarks"
@@ -343,19 +342,6 @@ def in_turn(
     return results[ours], results[bare]
 
 
-def row(language: str, measure: str, ours: list[float], bare: list[float], aim: float) -> str:
-    """Return a line of the table, in seconds."""
-    medians = statistics.median(ours), statistics.median(bare)
-    # Of pairs that ran one after the other, so that what slows the machine slows both.
-    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-    ratio = medians[0] / medians[1]
-    verdict = "" if round(ratio, 2) <= aim else " missed"
-    return (
-        f"| {language} | {measure} | {medians[0]:.2f} s | {medians[1]:.2f} s "
-        f"| {ratio:.2f} | {middle_half(ratios)} | {aim:.2f}{verdict} |"
-    )
-
-
 def measure(comparison: Comparison, runs: int, machine: Machine) -> list[str]:
     """Measure one language; return and print its lines of the table."""
     name = comparison.name
@@ -400,10 +386,7 @@ def main() -> None:
     if not ENGINE:
         sys.exit("There is no container engine: install docker or podman.")
     machine = Machine()
-    lines = [
-        "| language | measure | template | bare | ratio | its range | aim |",
-        "|---|---|--:|--:|--:|--:|---|",
-    ]
+    lines = list(HEADER)
     print(*lines, sep="\n", flush=True)
     versions = engine_version()
     first = ["| language | what | time |", "|---|---|--:|"]

@@ -13,6 +13,10 @@ from pathlib import Path
 README = Path(__file__).with_name("README.md")
 # More than this share of the CPUs used by others is a busy machine.
 BUSY = 0.05
+HEADER = (
+    "| language | measure | template | bare | ratio | its range | aim |",
+    "|---|---|--:|--:|--:|--:|---|",
+)
 
 
 class Machine:
@@ -60,7 +64,28 @@ def facts(versions: dict[str, str], bases: str, runs: str) -> str:
     )
 
 
-def middle_half(values: Sequence[float]) -> str:
+def row(
+    language: str,
+    measure: str,
+    ours: Sequence[float],
+    bare: Sequence[float],
+    aim: float | None,
+    unit: str = "s",
+) -> str:
+    """Return a line of the table under HEADER; None is no aim."""
+    medians = statistics.median(ours), statistics.median(bare)
+    # Of pairs that ran one after the other, so that what slows the machine slows both.
+    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
+    ratio = medians[0] / medians[1]
+    digits = 2 if unit == "s" else 0
+    goal = "" if aim is None else f"{aim:.2f}{'' if round(ratio, 2) <= aim else ' missed'}"
+    return (
+        f"| {language} | {measure} | {medians[0]:.{digits}f} {unit} "
+        f"| {medians[1]:.{digits}f} {unit} | {ratio:.2f} | {_middle_half(ratios)} | {goal} |"
+    )
+
+
+def _middle_half(values: Sequence[float]) -> str:
     """Return the range of all values but the outer quarters, of few that of all."""
     lower, upper = min(values), max(values)
     if len(values) >= 4:
