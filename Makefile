@@ -8,7 +8,7 @@ SHELL_SCRIPTS = .ci/run $$(git ls-files --cached --others --exclude-standard '*.
 RUFF_CONFIG = --config pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs slides benchmark benchmark-hosts prove-on-aws clean
+.PHONY: help demo test lint format docs slides benchmark benchmark-hosts benchmark-large prove-on-aws clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ benchmark: $(VENV)/installed ## Measure what the template costs against a bare s
 
 benchmark-hosts: $(VENV)/installed ## Measure what another host brings (half an hour)
 	$(VENV)/bin/python benchmarks/scaling.py
+
+benchmark-large: $(VENV)/installed ## Measure what large data cost (ten minutes)
+	$(VENV)/bin/python benchmarks/large.py
 
 prove-on-aws: $(VENV)/installed ## Train in each language on a real AWS account, for some cents; ARGS=--help
 	$(VENV)/bin/python scripts/prove_on_aws.py $(ARGS)
