@@ -308,7 +308,7 @@ def main() -> None:
             program = python if name == "python" else Program(name, data, options.cpu)
             lines += measure(program, options.runs, machine)
             remove(program.image, program.bare_image)
-    shutil.rmtree(WORK)
+            shutil.rmtree(WORK / f"benchmark-large-{name}")
     if not options.language:
         bases = "stand-in" if python.stand_in else "real"
         where = facts(engine_version(), bases, f"medians of {options.runs}")
