@@ -157,6 +157,118 @@ def test_a_cli_that_fails_has_one_sentence_with_the_right_lead(run, verb, words,
     assert len(asked) == ("CLI" in sentence)
 
 
+FAILED = "An error occurred ({}) when calling the {} operation: {}"
+MISSING = "Could not find a suitable TLS CA certificate bundle, invalid path: /etc/corp.pem"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            FAILED.format(
+                "SignatureDoesNotMatch",
+                "GetCallerIdentity",
+                "Signature expired: 20230101T000000Z is now earlier than 20230101T001500Z",
+            ),
+            "The clock of this machine is wrong",
+        ),
+        (
+            FAILED.format("RequestTimeTooSkewed", "ListObjectsV2", "The difference"),
+            "The clock of this machine is wrong",
+        ),
+        (
+            FAILED.format(
+                "SignatureDoesNotMatch",
+                "GetCallerIdentity",
+                "The request signature we calculated does not match the signature you provided.",
+            ),
+            "AWS does not know your credentials in the region eu-west-1",
+        ),
+        # What the CLI asks by itself is no right that the verb lacks.
+        (
+            FAILED.format(
+                "UnauthorizedException", "GetRoleCredentials", "Session token not found or invalid"
+            ),
+            "`aws sso login`",
+        ),
+        (FAILED.format("ForbiddenException", "GetRoleCredentials", "No access"), "as your profile"),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "AssumeRole",
+                "User: x is not authorized to perform: sts:AssumeRole on resource: y",
+            ),
+            "You can't be signed in as your profile says, by AssumeRole (User: x is not authorized",
+        ),
+        (
+            FAILED.format(
+                "AccessDeniedException",
+                "CreateOAuth2Token",
+                "Your session has expired or credentials have changed.",
+            ),
+            "sign in again by `aws login`.",
+        ),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "AssumeRole",
+                "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+            ),
+            "AWS got no right MFA code",
+        ),
+        ("EOF when reading a line", "AWS got no right MFA code"),
+        (
+            "Error loading SSO Token: Token for my-sso does not exist",
+            "`aws sso login` where you use SSO",
+        ),
+        (
+            "Error when retrieving credentials from iam-role: Credentials were refreshed, but the "
+            "refreshed credentials are still expired.",
+            "Your AWS credentials have expired",
+        ),
+        (
+            "Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY",
+            "not whole (env lacks AWS_SECRET_ACCESS_KEY)",
+        ),
+        (
+            FAILED.format("OptInRequired", "X", "You are not subscribed"),
+            "must finish signing it up",
+        ),
+        (MISSING, "There is no file of certificates /etc/corp.pem, which AWS_CA_BUNDLE"),
+        (
+            "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+            'AWS can\'t be reached in the region "eu-west-1"',
+        ),
+    ],
+)
+def test_what_people_have_posted_has_the_right_lead(repository, words, sentence):
+    (aws,) = load_tools(repository, "cloud.aws")
+    with pytest.raises(aws.AwsError) as caught, aws.doing("ask who you are"):
+        raise aws.error_of(f"\n{words}\n", "eu-west-1", ("sts", "get-caller-identity"))
+    assert sentence in str(caught.value)
+
+
+def test_a_role_that_was_asked_for_may_be_refused(repository):
+    """`--role-arn` is the verb's own question: another one than that of the profile."""
+    (aws,) = load_tools(repository, "cloud.aws")
+    denied = FAILED.format("AccessDenied", "AssumeRole", "User: x is not authorized")
+    with (
+        pytest.raises(aws.AwsError, match="You may not assume the role R"),
+        aws.doing("assume the role R"),
+    ):
+        raise aws.error_of(denied, "eu-west-1", ("sts", "assume-role", "--role-arn", "R"))
+
+
+def test_a_cli_that_breaks_is_not_called_aws(repository):
+    (aws,) = load_tools(repository, "cloud.aws")
+    words = "aws: /lib/libc.so.6: version `GLIBC_2.34' not found"
+    with (
+        pytest.raises(aws.AwsError, match=r"^The aws CLI could not ask who"),
+        aws.doing("ask who you are"),
+    ):
+        raise aws.error_of(words, "eu-west-1", ())
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_cli_that_prints_something_else_than_json_has_one_sentence(run, verb):
     said = run(verb, "", code=0, output="Assuming the role for you ...\n")

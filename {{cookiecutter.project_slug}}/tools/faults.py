@@ -21,9 +21,33 @@ FAULTS = (
         "docker).",
     ),
     (
-        r"Cannot connect to Podman|unable to connect to Podman socket",
+        r"could not be found in this WSL",
+        "docker is not there in this WSL: turn on its integration in Docker Desktop's settings "
+        "(Resources, WSL).",
+    ),
+    (
+        r"docker\S*\.sock: connect: connection refused|^context deadline exceeded|"
+        r"Internal Server Error for API route",
+        "docker hangs: restart Docker Desktop, or the service (sudo systemctl restart docker).",
+    ),
+    (
+        r'context "(\S+?)": context not found',
+        "docker's context {1} is gone: docker context use default.",
+    ),
+    (
+        r"client version \S+ is too old",
+        "docker's client is older than its service takes: update the client.",
+    ),
+    (
+        r"Cannot connect to Podman|unable to connect to Podman|"
+        r"^Error: failed to connect: dial tcp (?:127\.0\.0\.1|\[::1\])",
         "podman does not answer: start its machine, podman machine start (before the first time: "
         "podman machine init).",
+    ),
+    (
+        r"insufficient UIDs or GIDs|cannot re-exec process|newuidmap",
+        "podman may not map users here: give yours a range in /etc/subuid and /etc/subgid, then "
+        "podman system migrate.",
     ),
     (
         r'instance "finch" does not exist|run `finch vm init`',
@@ -44,10 +68,14 @@ FAULTS = (
         "~/.docker/config.json, then run this again.",
     ),
     (
-        r"(?:open|mkdir|stat|lstat|rename|chmod) (\S*?/(?:\.docker|containers))(?:/\S*?)?: "
-        r"permission denied",
+        r"(?:open|mkdir|stat|lstat|rename|chmod) (\S*?[/\\](?:\.docker|\.finch|containers))"
+        r"(?:[/\\]\S*?)?: (?:permission denied|Access is denied)",
         '{1} is another user\'s, perhaps since a sudo: sudo chown -R "$USER" {1}, then run this '
         "again.",
+    ),
+    (
+        r"(?:open|mkdir) (\S*?/\.docker)(?:/\S*?)?: read-only file system",
+        "{1} can't be written: set DOCKER_CONFIG to a folder that can, then run this again.",
     ),
     (
         r'short-name "(\S+?)" did not resolve',
@@ -55,9 +83,34 @@ FAULTS = (
         "such as docker.io/{1}.",
     ),
     (
-        r"toomanyrequests|pull rate limit",
+        r"toomanyrequests: (?!Rate exceeded)|pull rate limit",
         "The registry lets no more pulls of this address for now: log in to it (docker login), or "
         "try again in some hours.",
+    ),
+    (
+        r"x509: certificate (?:signed by unknown authority|is not trusted)|"
+        r"tls: failed to verify certificate",
+        "The engine does not trust a certificate on its way to the registry: give it that of your "
+        "company's proxy (the manual, a company's network).",
+    ),
+    (
+        r"Proxy Authentication Required",
+        "The proxy wants a password of the engine: put it into the engine's own proxy settings.",
+    ),
+    (
+        r"failed to resolve source metadata for (\S+?): .*(?:no basic auth credentials|denied|"
+        r"40[13] (?:Forbidden|Unauthorized))|unexpected status from HEAD request to (\S+?): 40[13]",
+        "The base image is not given to you ({1}): log in to its registry, for ECR by `aws ecr "
+        "get-login-password --region REGION | docker login --username AWS --password-stdin "
+        "REGISTRY`, or mend its name.",
+    ),
+    (
+        r"failed to resolve source metadata for (\S+?): .*(?:no such host|time.*out|refused|EOF)",
+        "The base image {1} can't be fetched: look at network and proxy of the engine.",
+    ),
+    (
+        r"attestations are not supported by the current buildkitd",
+        "docker's service is too old for its buildx: update docker.",
     ),
     (
         r"detected dubious ownership in repository at '(.+?)'",

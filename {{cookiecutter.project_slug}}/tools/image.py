@@ -155,7 +155,12 @@ def git(*arguments: str) -> str | None:
     except OSError:
         return None
     if done.returncode != 0:
-        note_once(explain(os.fsdecode(done.stderr)))
+        said = os.fsdecode(done.stderr).strip()
+        if said and not re.search(r"not a git repository|No such remote", said):
+            what = (
+                f"git does not read this tree ({said.splitlines()[-1]}): mend that, or its images "
+            )
+            note_once(explain(said) or f"{what}count as uncommitted.")
         return None
     return os.fsdecode(done.stdout)
 

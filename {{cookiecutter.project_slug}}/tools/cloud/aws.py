@@ -26,10 +26,20 @@ OLD = re.compile(
     r'Unknown parameter in \S+: "(\w+)"|Unknown options: (.+)|[Ii]nvalid choice(?:: \'([\w-]+)\')?'
 )
 
+# What the CLI asks by itself, to sign in as the profile says.
+SIGN_IN = re.compile(
+    r"AssumeRole\w*|GetRoleCredentials|GetSessionToken|CreateToken|CreateOAuth2\w*"
+)
 # What the CLI or a service says, the word for it where AWS gives none, and what is to be done.
 SENTENCES = (
     (
-        r"Unable to locate credentials|Partial credentials",
+        r"Partial credentials found in (\w+), missing: (.+)",
+        "NoCredentials",
+        "The AWS credentials are not whole ({1} lacks {2}): set all of them, or choose a profile "
+        "by AWS_PROFILE or --profile.",
+    ),
+    (
+        r"Unable to locate credentials",
         "NoCredentials",
         "There are no AWS credentials: run `aws configure sso` or `aws configure` once, or choose "
         "a profile by AWS_PROFILE or --profile.",
@@ -40,12 +50,24 @@ SENTENCES = (
         "There is no such AWS profile ({1}): `aws configure list-profiles` shows those there are.",
     ),
     (
+        r"[Ss]ignature (expired|not yet current)|RequestTimeTooSkewed",
+        "WrongClock",
+        "The clock of this machine is wrong by minutes, so AWS refuses its signature: set it.",
+    ),
+    (
+        r"MultiFactorAuthentication failed|^EOF when reading a line",
+        "Mfa",
+        "AWS got no right MFA code: run `aws sts get-caller-identity` in a terminal, which asks "
+        "for it, then this again.",
+    ),
+    (
         r"reauthenticate using 'aws login'|session has expired or credentials have changed",
         "ExpiredToken",
         "Your AWS session has expired: sign in again by `aws login`.",
     ),
     (
-        r"ExpiredToken|RequestExpired|[Tt]oken (.* )?(has|is) expired|SSO (session|[Tt]oken)",
+        r"ExpiredToken|RequestExpired|[Tt]oken (.* )?(has|is) expired|SSO (session|[Tt]oken)|"
+        r"Session token not found or invalid|refreshed credentials are still expired",
         "ExpiredToken",
         "Your AWS credentials have expired: renew them, with `aws sso login` where you use SSO.",
     ),
@@ -53,12 +75,24 @@ SENTENCES = (
         r"InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId|Signature|AuthFailure",
         "InvalidCredentials",
         "AWS does not know your credentials in the region {region} "
-        "(`aws sts get-caller-identity`): a wrong clock and a region that the "
-        "account has not enabled look the same.",
+        "(`aws sts get-caller-identity`): they are wrong, or the account has not enabled that "
+        "region.",
+    ),
+    (
+        r"OptInRequired|SubscriptionRequired",
+        "NotEnabled",
+        "The account may not use this service of AWS yet: its owner must finish signing it up, or "
+        "enable the region {region}.",
+    ),
+    (
+        r"suitable TLS CA certificate bundle, invalid path: (.+)",
+        "NotTrusted",
+        "There is no file of certificates {1}, which AWS_CA_BUNDLE or ca_bundle of ~/.aws/config "
+        "names: name one that is there.",
     ),
     (
         r"SSL validation failed",
-        "Unreachable",
+        "NotTrusted",
         "AWS's certificate is not trusted: behind a company's proxy, set AWS_CA_BUNDLE to the file "
         "of its certificate.",
     ),
@@ -68,7 +102,8 @@ SENTENCES = (
         'AWS can\'t be reached in the region "{region}": there is no region of that name.',
     ),
     (
-        r"Could not connect|[Cc]onnect(ion)? (timeout|was closed)|[Rr]ead timeout|connect to proxy",
+        r"Could not connect|[Cc]onnect(ion)? (timeout|was closed|aborted)|[Rr]ead timeout|"
+        r"connect to proxy",
         "Unreachable",
         'AWS can\'t be reached in the region "{region}": check its name, then your network and '
         "proxy (HTTPS_PROXY).",
@@ -109,7 +144,8 @@ def doing(what: str) -> Iterator[None]:
             sentence = f"You may not {what} ({words}): ask for that right, or name another role "
             sentence += "(--role-arn) or profile (--profile)."
         elif not error.explained:
-            sentence = f"AWS could not {what} ({words}): mend that, then run this again."
+            who = "AWS" if error.code else "The aws CLI"
+            sentence = f"{who} could not {what} ({words}): mend that, then run this again."
         else:
             raise
         raise AwsError(sentence, error.code, error.message) from error
@@ -181,7 +217,7 @@ class Aws:
             raise AwsError(sentence, "Unreachable") from error
         if done.returncode != 0:
             unknown = OLD.search(done.stderr)
-            raise old_cli(unknown) if unknown else error_of(done.stderr, self.region)
+            raise old_cli(unknown) if unknown else error_of(done.stderr, self.region, words)
         return done.stdout
 
     def change(self, *words: str) -> None:
@@ -216,13 +252,15 @@ def old_cli(unknown: re.Match) -> AwsError:
     )
 
 
-def error_of(stderr: str, region: str) -> AwsError:
-    """Return what the CLI's words on stderr mean to the user."""
+def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
+    """Return what the CLI's words on stderr mean to the user, after a command of these words."""
     # The list of all that would be right is longer than a screen.
     text = " ".join(re.sub(", must be one of: .*", "", stderr).split()) or "it gave no reason"
     found = re.search(r"\((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: ?(.*)", text)
     code, operation, message = found.groups() if found else ("", "", text)
-    if REFUSED.search(code):
+    # What was asked for is no part of signing in.
+    signing_in = SIGN_IN.fullmatch(operation) and "assume-role" not in words
+    if REFUSED.search(code) and not signing_in:
         sentence = f"You may not call {operation}: ask whoever manages the account. AWS says: "
         return AwsError(sentence + shorten(message), code, message)
     for pattern, word, sentence in SENTENCES:
@@ -230,6 +268,10 @@ def error_of(stderr: str, region: str) -> AwsError:
         if match:
             text = sentence.format(*[match[0], *match.groups()], region=region)
             return AwsError(text, word, message)
+    if signing_in:
+        sentence = f"You can't be signed in as your profile says, by {operation} "
+        sentence += f"({shorten(message)}): look at ~/.aws/config, or take another profile."
+        return AwsError(sentence, "SignIn", message)
     if message.startswith("Parameter validation failed"):
         message = message.partition(": ")[2]
         return AwsError(f"The request is wrong: {shorten(message)}", "ParamValidation", message)

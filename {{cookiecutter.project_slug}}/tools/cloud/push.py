@@ -25,7 +25,7 @@ from local.engine import (
     call,
     find_engine,
     flags_of,
-    no_answer,
+    require_engine,
 )
 from repository import PUSHED_IMAGE, REPOSITORY
 from terminal import UserError, note, parser_of, say, uninterrupted
@@ -46,13 +46,22 @@ TEMPLATE = Path(__file__).with_name("repository.yaml")
 # What the last lines of an engine mean, whatever it did.
 ENGINE_FAULTS = (
     (
-        r"[Nn]o space left on ",
+        r"[Nn]o space left on |don't have enough free space in",
         "{what} failed, the disk is full: make room ({engine} system prune), then run this again.",
     ),
     (
         r"buildx component is missing",
         "docker can't build without buildx: install docker-buildx-plugin (Debian: docker-buildx), "
         "then run this again.",
+    ),
+    (
+        r"exec /bin/(?:ba)?sh: exec format error",
+        "{what} failed, this machine can't run what is for {platform}: install its emulation "
+        "(Debian: qemu-user-binfmt), then run this again.",
+    ),
+    (
+        r"cannot allocate memory|exit code: 137",
+        "{what} failed, the memory was full: give {engine} more, then run this again.",
     ),
 )
 # What its last line means where it spoke with the registry.
@@ -67,7 +76,16 @@ REGISTRY_FAULTS = (
         "{what} failed, the login to ECR does not hold ({words}): run this again.",
     ),
     (
-        r"denied|not authorized|orbidden",
+        r"name unknown|RepositoryNotFound",
+        "{what} failed, ECR has no repository {repository}: make deploy, or run this again without "
+        "--no-create.",
+    ),
+    (
+        r"toomanyrequests|\b50[0234]\b|Service Unavailable",
+        "{what} failed, ECR is busy ({words}): run this again in a minute.",
+    ),
+    (
+        r"denied|not authorized|orbidden|HTTP 403",
         "{what} failed, ECR refuses you ({words}): ask for the right to push to {repository}, by "
         "your own policy and by the repository's.",
     ),
@@ -116,9 +134,7 @@ class Push:
             "" if options.builder else find_engine("or build with make push BUILDER=codebuild")
         )
         if self.engine:
-            found = call(self.engine, "ps")
-            if found.returncode != 0:
-                raise no_answer(self.engine, found.stdout + found.stderr)
+            require_engine(self.engine)
         request = read_request(REPOSITORY / "training-job.json")
         named = image.named_image(request)
         self.stack = named.stack
@@ -318,7 +334,8 @@ class Push:
         if what != "the build":  # whose words may be of anything
             found += [each for pattern, each in REGISTRY_FAULTS if re.search(pattern, words)]
         sentence = (found or ["{what} failed ({words}): mend that, then run this again."])[0]
-        return UserError(sentence.format(what=what, words=words, **vars(self)))
+        known = {"what": what, "words": words, "platform": image.PLATFORM, **vars(self)}
+        return UserError(sentence.format(**known))
 
     def show(self, command: list[str]) -> None:
         """Print a command in a dry run."""

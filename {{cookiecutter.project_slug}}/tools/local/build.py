@@ -17,6 +17,7 @@ from local.engine import (
     build_options,
     call,
     find_engine,
+    require_engine,
     stage_command,
 )
 from repository import REPOSITORY, RUNS, SUBMITTED_JOB, relative
@@ -78,7 +79,11 @@ def run(command: list[str], options: argparse.Namespace, **more: object) -> int:
     if options.print:
         say(shlex.join(command))
         return 0
-    return subprocess.run(command, **build_options(), **more).returncode
+    code = subprocess.run(command, **build_options(), **more).returncode
+    if code:
+        # The engine has spoken; whether that was its own fault, it says again.
+        require_engine(command[0])
+    return code
 
 
 def clean(arguments: Sequence[str]) -> int:

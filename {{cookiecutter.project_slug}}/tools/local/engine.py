@@ -72,9 +72,16 @@ def require_image(engine: str, name: str) -> None:
 
 def no_answer(engine: str, said: str) -> UserError:
     """Return why an engine does not answer, by its own words."""
-    reason = said.strip().splitlines() or ["it gave no reason"]
-    known = explain(said)
-    return UserError(known or f"{engine} does not answer ({reason[-1]}): start it, then try again.")
+    reason = said.strip().splitlines()
+    what = f"({reason[-1]}): mend that" if reason else "(it gave no reason): start it"
+    return UserError(explain(said) or f"{engine} does not answer {what}, then try again.")
+
+
+def require_engine(engine: str) -> None:
+    """Raise UserError where the engine does not answer."""
+    found = call(engine, "ps")
+    if found.returncode != 0:
+        raise no_answer(engine, found.stdout + found.stderr)
 
 
 def inspect(engine: str, name: str) -> dict:
