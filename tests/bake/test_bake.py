@@ -42,7 +42,6 @@ FILES = {
         tools/api_model.py
         tools/check/__init__.py
         tools/check/advice.py
-        tools/check/arguments.py
         tools/check/bases.py
         tools/check/build.py
         tools/check/clauses.json

@@ -41,7 +41,9 @@ def candidates(repository: Repository) -> Iterator[list[str]]:
 
 
 def interpreted(words: list[str]) -> list[str]:
-    """Put the interpreter before a program's file."""
+    """Put the interpreter before a program's file, and a shell before a name without a path."""
+    if words[0].endswith(".sh") and "/" not in words[0]:
+        return ["bash", *words]
     return [*INTERPRETERS.get(posixpath.splitext(words[0])[1], []), *words]
 
 
@@ -51,9 +53,7 @@ def own_words(repository: Repository, start: Start) -> list[str]:
     if not words or place == "?" or " " in place or start.folder == "?":
         return []
     if place and "/" not in words[0]:
-        conda = next(filter(None, repository.contents.conda_prefixes), "/opt/conda")
-        folder = conda if place == "base" else posixpath.join(conda, "envs", place)
-        words[0] = f"{folder}/bin/{words[0]}"
+        words[0] = f"{repository.contents.bin_of(place)}/{words[0]}"
     for number, word in enumerate(words[1:], 1):
         if start.folder and PROGRAM.fullmatch(word):
             words[number] = absolute(posixpath.join(start.folder, word))

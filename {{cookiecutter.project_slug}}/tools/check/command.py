@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from check import arguments, entrypoint, files, image, packages, program, request
+from check import entrypoint, files, image, packages, program, request
 from check.folder import Modes, read_folder
 from check.repository import Repository
 from check.rules import ALLOW, Finding, Found, Rule, findings_of, lines, rule, rules_in
@@ -40,7 +40,7 @@ def allow(repository: Repository) -> Found:
                 yield (name, number), what
 
 
-SUBJECTS = (entrypoint, program, packages, image, arguments, files, request)
+SUBJECTS = (entrypoint, program, packages, image, files, request)
 RULES: dict[str, Rule] = {
     each.name: each for each in (*(r for module in SUBJECTS for r in rules_in(module)), allow)
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 from check.bases import base_of
 from check.dockerfile import Instruction
 from check.environments import REQUIREMENTS, Environments, in_environment
 from check.runs import PYTHON_NAME
-from check.stages import absolute, find_stage, is_within
+from check.stages import Stage, absolute, find_stage, is_within
 
 # AWS's training toolkit, which brings a program called "train".
 TOOLKIT = r"sagemaker[-_](\w+[-_])?(training|containers)\b"
@@ -69,14 +70,9 @@ class Contents(Environments):
 
     def may_lack(self, name: str) -> bool:
         """Whether an interpreter that the base has not is nowhere to be seen."""
-        return (
-            self.base.known
-            and not self.conda_prefixes
-            and name in self.base.missing
-            and not self.is_opaque
-            and not self.stage.unknown
-            and not any(self.made(f"{each}/{name}") for each in self.folders)
-        )
+        seen = self.conda_prefixes or self.is_opaque or self.stage.unknown
+        seen = seen or any(self.made(f"{each}/{name}") for each in self.folders)
+        return self.base.known and name in self.base.missing and not seen
 
     @cached_property
     def train_program(self) -> tuple[bool | None, str]:
@@ -120,32 +116,28 @@ class Contents(Environments):
         brought = self.stage.unknown or self.is_opaque or "PYTHONPATH" in self.stage.variables
         return bool(brought or self.base.toolkit or not self.base.known)
 
-    # ---- What COPY --from brings -----------------------------------------------------------
+    def copied_from(self) -> Iterator[tuple[Instruction, str, list[str], Stage | None]]:
+        """Yield each COPY --from, where to, what, and the stage it is of; None for an image."""
+        for each, target, sources in self.stage.copies:
+            if each.flag("from") is not None:
+                yield each, target, sources, find_stage(each.flag("from"), self.all_stages)
 
-    @cached_property
-    def copied_from(self) -> list[tuple[Instruction, str, list[str]]]:
-        return [each for each in self.stage.copies if each[0].flag("from") is not None]
-
-    @cached_property
-    def foreign_libc(self) -> list[Instruction]:
-        """COPY --from of compiled things out of a stage or image that has glibc."""
-        found = []
-        for each, _, sources in self.copied_from:
-            stage = find_stage(each.flag("from"), self.all_stages)
+    def foreign_libc(self) -> Iterator[Instruction]:
+        """Yield each COPY --from of compiled things out of a stage or image that has glibc."""
+        for each, _, sources, stage in self.copied_from():
             name = stage.root.base if stage else each.flag("from")
             base = base_of(name)
             glibc = base.known and not base.musl and name != "scratch"
-            if glibc and any(COMPILED.search(source) for source in sources):
-                found.append(each)
-        return found
+            if glibc and any(map(COMPILED.search, sources)):
+                yield each
 
     @cached_property
     def dangling(self) -> list[str]:
         """Environments of a build stage whose python links to one that the final image lacks."""
         found = []
-        lacks = "python" in self.base.missing and not self.packages_bring("python3")
-        for each, target, sources in self.copied_from if lacks and not self.is_opaque else ():
-            stage = find_stage(each.flag("from"), self.all_stages)
+        if self.packages_bring("python3") or "python" not in self.base.missing or self.is_opaque:
+            return []
+        for _, target, sources, stage in self.copied_from():
             other = Contents(self.texts, [stage]) if stage else self
             if other.base.programs.get("python") != "/usr/local/bin" or other.is_opaque:
                 continue

@@ -81,6 +81,11 @@ class Environments(Runs):
             found.add("/opt/conda")
         return found
 
+    def bin_of(self, place: str) -> str:
+        """Return the folder of the programs of an environment: a path, or a name of conda's."""
+        conda = next(filter(None, self.conda_prefixes), "/opt/conda")
+        return f"{conda}/bin" if place == "base" else posixpath.join(conda, "envs", place, "bin")
+
     @cached_property
     def places(self) -> dict[str, None]:
         """The environments that RUN makes, in order: a path, or the name of one of conda's."""

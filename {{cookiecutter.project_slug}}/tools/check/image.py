@@ -10,6 +10,7 @@ from check.dockerfile import expand
 from check.repository import Repository
 from check.rules import Found, line_at, rule
 from check.stages import absolute, is_within
+from passwords import is_password
 
 DATA_NAME = re.compile(
     r"SM_CHANNELS?(_\w+)?"
@@ -264,3 +265,29 @@ def open_platform(repository: Repository) -> Found:
     if re.search(rf"\$\{{?{wrong}", root.platform or "$TARGETPLATFORM"):
         what = "the image is made for the machine that builds it, an Apple laptop's being arm64"
         yield root.start, f"{what}: write FROM --platform=linux/amd64"
+
+
+# A Makefile, a script, a workflow: what holds a command that builds.
+PLACES = re.compile(r"(.*/)?([\w.-]*[Mm]akefile|[\w.-]+\.(mk|sh|ya?ml)|Jenkinsfile)")
+# In quotes, and in the braces of a workflow, blanks do not end the value.
+ARGUMENT = re.compile(
+    r"""--build-arg[ =]+["']?(\w+)(?:=("[^"]*"|'[^']*'|(?:\$\{\{.*?\}\}|[^\s"'])*))?"""
+)
+
+
+@rule("error", "C78")
+def password_argument(repository: Repository) -> Found:
+    """The value of a --build-arg stays in the image's history, where whoever can pull the image
+    reads it. A secret of BuildKit does not: `--secret id=NAME,env=VARIABLE` in the command, and
+    `RUN --mount=type=secret,id=NAME` in the Dockerfile."""
+    for name, text in repository.sources():
+        if not PLACES.fullmatch(name):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for found in ARGUMENT.finditer(line.partition(" #")[0]):
+                if not line.lstrip().startswith("#") and is_password(found[1], found[2] or ""):
+                    what = f"--build-arg {found[1]} gives a password, which stays in the image"
+                    yield (
+                        (name, number),
+                        f"{what}: write --secret id=…, and RUN --mount=type=secret",
+                    )

@@ -27,7 +27,7 @@ def environment_inactive(repository: Repository) -> Found:
     place = places[0]
     instead = "tell it to install into the system's python"
     if " " not in place:
-        instead = f"write ENV PATH={posixpath.join('/opt/conda/envs', place)}/bin:$PATH"
+        instead = f"write ENV PATH={repository.contents.bin_of(place)}:$PATH"
     if any(uses_another(repository, start, places) for start in repository.starts):
         what = f"packages are installed into {place}, and ENTRYPOINT starts another python"
         yield repository.entry, f"{what}: {instead}"
@@ -108,7 +108,7 @@ def libc(repository: Repository) -> Found:
     base = repository.image.root.base
     if not contents.base.musl:
         return
-    for each in contents.foreign_libc:
+    for each in contents.foreign_libc():
         what = f"{each.rest.split()[0]} was built for glibc, and {base} has musl"
         yield each, f"{what}: take bases of one kind, such as Debian's slim"
         return

@@ -18,7 +18,7 @@ from check.launchers import (
 )
 from check.script import Walker
 from check.stages import Stage
-from check.start import PROGRAM, Start
+from check.start import PROGRAM, Start, interpreter_in
 
 
 def starts_of(image: Stage, contents: Contents) -> list[Start]:
@@ -33,12 +33,8 @@ def starts_of(image: Stage, contents: Contents) -> list[Start]:
     return list(dict.fromkeys(Follower(contents).follow([*words, "train"], Start(), 0)))
 
 
-class Follower:
+class Follower(Walker):
     """Follows the words of a command: each method returns the starts on all ways."""
-
-    def __init__(self, contents: Contents) -> None:
-        self.contents = contents
-        self.walker = Walker(contents, self.follow, self.text_of)
 
     def follow(self, words: list[str], start: Start, depth: int) -> list[Start]:
         """Follow launchers up to the program, and into scripts."""
@@ -76,7 +72,7 @@ class Follower:
         """su USER -c "command" [arguments]"""
         start = start.but(waits="su")
         if "-c" in words[:-1]:
-            return self.walker.run_text(words[words.index("-c") + 1], ["train"], "su", start, depth)
+            return self.run_text(words[words.index("-c") + 1], ["train"], "su", start, depth)
         return [start.but(unsure="su")]
 
     def shell(self, words: list[str], start: Start, depth: int) -> list[Start]:
@@ -96,12 +92,12 @@ class Follower:
             return [start.but(waits="a shell", stops=True)]
         if inline:
             name = rest[1] if rest[1:] else words[0]
-            return self.walker.run_text(rest[0], rest[2:], name, start, depth)
+            return self.run_text(rest[0], rest[2:], name, start, depth)
         if rest == ["train"]:
             return [replace(start, words=(words[0], "train"))]
         text = self.text_of(rest[0], start, on_path=False)
         if text is not None:
-            return self.walker.run_text(text, rest[1:], rest[0], start, depth)
+            return self.run_text(text, rest[1:], rest[0], start, depth)
         if KNOWN_SCRIPTS.fullmatch(posixpath.basename(rest[0])) and rest[1:]:
             return self.follow(rest[1:], start, depth + 1)
         if self.contents.there(self.where(rest[0], start, False)) is False and "$" not in rest[0]:
@@ -114,14 +110,11 @@ class Follower:
         text = self.text_of(words[0], start)
         if text is None:
             return self.unread(words, start, depth) or program
-        if not text.startswith("#!"):
-            interpreter = ["sh"] if words[0].endswith((".sh", ".bash")) else []
-        else:
-            interpreter = text.partition("\n")[0][2:].split()
-        if interpreter and posixpath.basename(interpreter[0]) == "env":
-            interpreter = interpreter[2 if interpreter[1:2] == ["-S"] else 1 :]
+        interpreter = interpreter_in(text)
+        if not text.startswith("#!") and words[0].endswith((".sh", ".bash")):
+            interpreter = ["sh"]
         if interpreter and posixpath.basename(interpreter[0]) in SHELLS:
-            return self.walker.run_text(text, words[1:], words[0], start, depth)
+            return self.run_text(text, words[1:], words[0], start, depth)
         if len(interpreter) < 2 or PROGRAM.fullmatch(words[0]):
             return program
         return self.follow([*interpreter, *words], start, depth + 1)

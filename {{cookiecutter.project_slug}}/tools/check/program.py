@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 
-from check.advice import advice, interpreted
+from check.advice import advice
 from check.launchers import SHELLS
 from check.repository import LANGUAGES, Repository
 from check.rules import Found, rule
 from check.runs import PYTHON_NAME
 from check.stages import is_within
-from check.start import Program, Start
+from check.start import Start, interpreter_in
 
 # What serves and never ends, or takes no argument "train".
 SERVERS = {
@@ -104,23 +104,13 @@ def misplaced(repository: Repository, start: Start) -> tuple:
         if any(contents.there(f"{each}/{found.script}") is not False for each in contents.folders):
             return ("",)
         what = f'ENTRYPOINT names "{found.script}" alone, which is looked for on the PATH'
-        return (f"{what}, not in WORKDIR: {advice_for(repository, found)}",)
+        return (f"{what}, not in WORKDIR: {advice(repository)}",)
     if any(contents.there(path) is not False for path in wanted):
         return ("",)
     if "$" in wanted[0]:
         what = f"the check can't tell where {found.script} is looked for"
         return (f"{what}, since WORKDIR holds {wanted[0]}: write the path itself",)
     return nowhere(repository, wanted[0])
-
-
-def advice_for(repository: Repository, found: Program) -> str:
-    """Return what to write where a file is named without its interpreter."""
-    if repository.language:
-        return repository.language.advice
-    words = interpreted([found.script])
-    if len(words) == 1:
-        words.insert(0, "bash" if found.script.endswith(".sh") else "INTERPRETER")
-    return f'write ENTRYPOINT ["{words[0]}", "{found.script}"]'
 
 
 def nowhere(repository: Repository, wanted: str) -> tuple:
@@ -176,16 +166,12 @@ def class_places(repository: Repository, start: Start, path) -> list[str]:
     if any(each.startswith(("@", "--module", "-p")) for each in start.words):
         return []
     image = repository.image
-    classes = image.variables.get("CLASSPATH", ".")
-    for option, value in zip(start.words, start.words[1:]):
-        if option in ("-cp", "-classpath", "--class-path"):
-            classes = value
-            break
+    named = dict(zip(start.words, start.words[1:]))
+    given = [named[each] for each in ("-cp", "-classpath", "--class-path") if each in named]
+    classes = [*given, image.variables.get("CLASSPATH", ".")][0].split(":")
     file = f"{start.program.script.replace('.', '/')}.class"
-    wanted = [
-        path(each.rstrip("*")) if re.search(r"\.jar$|\*$", each) else path(each, file)
-        for each in classes.split(":")
-    ]
+    ends = ["" if re.search(r"\.jar$|\*$", each) else file for each in classes]
+    wanted = [path(each.rstrip("*"), end) for each, end in zip(classes, ends)]
     return [] if any(is_within(each, place) for each in image.files for place in wanted) else wanted
 
 
@@ -254,12 +240,7 @@ def interpreter_of(repository: Repository, start: Start) -> str:
         first = path if there and start.is_train else ""
     path = repository.contents.path(first, start.folder) if "/" in first else ""
     text = repository.texts.get(repository.image.files.get(path, ""), "")
-    if not text.startswith("#!"):
-        return first
-    words = text.partition("\n")[0][2:].split()
-    if words and posixpath.basename(words[0]) == "env":
-        words = [each for each in words[1:] if not each.startswith("-") and "=" not in each]
-    return words[0] if words else ""
+    return "".join(interpreter_in(text)[:1]) if text.startswith("#!") else first
 
 
 def missing(repository: Repository, name: str) -> str:
@@ -278,7 +259,7 @@ def missing(repository: Repository, name: str) -> str:
     if contents.places and PYTHON_NAME.fullmatch(short):
         place = next(iter(contents.places))
         what = f"{short} is in the environment {place}, which is not active when the container "
-        return f"{what}starts: write ENV PATH={posixpath.join('/opt/conda/envs', place)}/bin:$PATH"
+        return f"{what}starts: write ENV PATH={contents.bin_of(place)}:$PATH"
     has_python3 = contents.packages_bring("python3") or "python3" in contents.base.programs
     if short == "python" and has_python3:
         what = 'the image has python3 and no program called "python"'

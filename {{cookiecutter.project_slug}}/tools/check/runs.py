@@ -16,15 +16,15 @@ from check.stages import Stage, absolute, is_within
 
 CONDAS = ("conda", "mamba", "micromamba")
 MANAGERS = ("apt-get", "apt", "aptitude", "yum", "dnf", "microdnf", "apk", "zypper", "tdnf")
-# Package of a system → the interpreters that it brings.
-BRINGS = [
-    (r"python-is-python3|python|python2(\.7)?|python-(minimal|dev|pip|all|setuptools)", "python"),
-    (r"(lib)?python3.*|python-is-python3|ipython3|.*-python3?-.*|software-properties-common|py3-.*"
-     r"|awscli|ansible|cloud-init|meson|mercurial|gdb|.*opencv.*|ubuntu-.*|lsb-release", "python3"),
-    (r"r-base.*|r-recommended.*|r-cran-.*|R|R-core.*|R-devel|r|littler", "R"),
-    (r".*(jdk|jre|corretto|temurin|zulu|liberica).*|default-j.*|java.*|maven|gradle|scala|sbt|ant"
-     r"|libreoffice.*|spark|r-cran-rjava", "java"),
-]  # fmt: skip
+# Interpreter → the packages of a system that bring it.
+BRINGS = {
+    "python": r"python-is-python3|python|python2(\.7)?|python-(minimal|dev|pip|all|setuptools)",
+    "python3": r"(lib)?python3.*|python-is-python3|ipython3|.*-python3?-.*|py3-.*|awscli|ansible"
+    r"|software-properties-common|cloud-init|meson|mercurial|gdb|.*opencv.*|ubuntu-.*|lsb-release",
+    "R": r"r-base.*|r-recommended.*|r-cran-.*|R|R-core.*|R-devel|r|littler",
+    "java": r".*(jdk|jre|corretto|temurin|zulu|liberica).*|default-j.*|java.*|maven|gradle|scala"
+    r"|sbt|ant|libreoffice.*|spark|r-cran-rjava",
+}
 PYTHON_NAME = re.compile(r"(python|pypy)(\d[\d.]*)?")
 # What installs that which can't be read here.
 OPAQUE = re.compile(
@@ -191,21 +191,17 @@ class Runs:
 
     def packages_bring(self, name: str) -> bool:
         """Whether a system package brings the program."""
-        exact = re.fullmatch(r"python3\.(\d+)", name)
-        if exact:
-            pattern = rf"python3\.?{exact[1]}(-.*)?"
-            return any(re.fullmatch(pattern, each) for each in self.packages)
         if name == "python" and self.base.musl:
             return "python3" in self.packages
         name = "R" if name in ("Rscript", "r") else name
-        patterns = [pattern for pattern, brought in BRINGS if brought == name] or [re.escape(name)]
-        return any(re.fullmatch(patterns[0], each) for each in self.packages)
+        # python3.11 is of python3.11-minimal, or python311.
+        own = re.escape(name).replace(r"\.", r"\.?") + "(-.*)?"
+        return any(re.fullmatch(BRINGS.get(name, own), each) for each in self.packages)
 
     def is_called(self, name: str) -> bool:
         """Whether a RUN calls the program itself, or python's pip."""
-        names = {name}
-        if PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3"):
-            names |= {"pip", "pip3"}
+        is_python = PYTHON_NAME.fullmatch(name) and not self.packages_bring("python3")
+        names = {name, "pip", "pip3"} if is_python else {name}
         return any(words[0] in names for _, words, _ in self.commands)
 
 

@@ -7,7 +7,6 @@ import operator
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
-from typing import Callable, Optional
 
 from check.contents import Contents
 from check.launchers import SHELLS, launcher_of
@@ -42,9 +41,6 @@ VARIABLE = re.compile(r"\$(?:(\w+|[@*#])|\{(\w+|[@*#])(:?[-=+?]|#)?([^}]*)\})")
 # All arguments, or those from a number on, or a default where there are none.
 ARGUMENTS = re.compile(r'("?)\$(?:@|\{@\}|\{@:(\d)\}|\{@:-(.*?)\})\1|\$\*')
 
-Follow = Callable[[list[str], Start, int], list[Start]]
-TextOf = Callable[..., Optional[str]]
-
 
 @dataclass(frozen=True)
 class Shell:
@@ -72,12 +68,10 @@ class Shell:
 
 
 class Walker:
-    """Goes each way through a script, up to the program that it starts."""
+    """Goes each way through a script; `follow` and `text_of` are its heir's, which starts it."""
 
-    def __init__(self, contents: Contents, follow: Follow, text_of: TextOf) -> None:
+    def __init__(self, contents: Contents) -> None:
         self.contents = contents
-        self.follow = follow
-        self.text_of = text_of
         self.budget = 300  # texts and functions to go through
 
     def run_text(
@@ -132,7 +126,10 @@ class Walker:
         if node.kind == "function":
             return [replace(shell, functions={**shell.functions, node.name: node.body})]
         if node.kind == "loop":
-            return [shell, *(vague(each, shell) for each in self.walk(node.body, shell))]
+            # How often it ran, and so which arguments it took away, is not known.
+            ends = self.walk(node.body, shell)
+            same = [each for each in ends if each.arguments == shell.arguments]
+            return [shell, *(e if e in same else replace(e, arguments=None) for e in ends)]
         if node.kind == "&":
             programs = [each for end in self.walk(node.body, shell) for each in end.ran]
             behind = tuple(each.but(waits="a shell") for each in programs)
@@ -331,11 +328,6 @@ def value_of(match: re.Match, shell: Shell) -> str:
     if sign == "#" and found is not None and not re.search(r"[*?\[]", operand):
         return found[len(operand) :] if found.startswith(operand) else found
     return match[0] if sign or found is None else found
-
-
-def vague(end: Shell, shell: Shell) -> Shell:
-    """The state behind a loop: how often it ran, and so what it took away, is not known."""
-    return replace(end, arguments=None) if end.arguments != shell.arguments else end
 
 
 def is_test(node: Simple) -> bool:

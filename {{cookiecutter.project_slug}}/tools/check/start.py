@@ -26,6 +26,14 @@ class Program(NamedTuple):
         return bool(INTERPRETER.fullmatch(self.launcher))
 
 
+def interpreter_in(text: str) -> list[str]:
+    """Return the words of a script's first line, #!, behind env and its options."""
+    words = text.partition("\n")[0][2:].split() if text.startswith("#!") else []
+    if words and posixpath.basename(words[0]) == "env":
+        words = [each for each in words[1:] if not each.startswith("-") and "=" not in each]
+    return words
+
+
 # Options of interpreters that take the next word.
 WITH_VALUE = {
     *("-cp", "-classpath", "--class-path", "-W", "-X", "--encoding", "-p", "--module-path"),
