@@ -380,6 +380,16 @@ def test_nothing_to_resume_is_one_sentence_and_leaves_no_run(laptop):
     assert laptop.job.name == name
 
 
+def test_what_is_wrong_with_the_words_is_told_before_the_build(laptop):
+    def assert_told(sentence, *words):
+        assert_one_sentence(laptop.train("--build", *words), sentence)
+        assert not laptop.calls_of("build")
+
+    assert_told('There is no run "none": ', "--resume", "none")
+    laptop.edit_job(lambda request: request.pop("AlgorithmSpecification"))
+    assert_told("training-job.json must have a TrainingImage ")
+
+
 # ---- What a run may take ---------------------------------------------------------------------
 
 

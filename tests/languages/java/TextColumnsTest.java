@@ -133,6 +133,18 @@ class TextColumnsTest {
   }
 
   @Test
+  void typingErrorThatMakesTextOfColumnIsNamed() throws IOException {
+    Path training = write("a.csv", "is_male,mass\n1,4O\n0,41.5\n1,42\n");
+    Path validation = write("b.csv", "is_male,mass\n1,41.5\n0,43\n");
+
+    String sentence = assertThrows(TrainingFailure.class,
+        () -> model(Map.of("training", training, "validation", validation), 0)).getMessage();
+
+    assertEquals(validation + ", line 3, column \"mass\": \"43\" is in no row of training, "
+        + "where \"4O\" makes a text of the column.", sentence);
+  }
+
+  @Test
   void textOfValidationThatTrainingLacksIsRefused() throws IOException {
     Path training = write("a.csv", "is_male,species\n1,Gentoo\n0,Adelie\n");
     Path validation = write("b.csv", "is_male,species\n1,Gentoo\n0,Emperor\n");

@@ -170,6 +170,22 @@ def test_a_missing_value_of_a_text_is_an_empty_cell(write, parquet, word):
     assert_refused(f"FILE, row 2{sentence}", parquet({"is_male": [0, 1], "a": ["x", word]}))
 
 
+def test_a_typing_error_that_makes_a_text_of_a_column_is_named(write):
+    first = write("is_male,a\n0,4O\n1,41.5\n0,42\n", "0.csv")
+    other = write("is_male,a\n0,41.5\n1,43\n")
+    sentence = (
+        f'{other}, line 3, column "a": "43" is in no row of training, '
+        'where "4O" makes a text of the column.'
+    )
+    assert_refused(sentence, first, validation=[other])
+    many = write("is_male,a\n0,4O\n" + "".join(f"1,{i}\n" for i in range(1001)), "many.csv")
+    sentence = (
+        'Column "a" has more than 1,000 different texts, since "4O" is not a number: mend that, or '
+        "leave it out, or make numbers of it."
+    )
+    assert_refused(sentence, many)
+
+
 def test_a_category_that_only_validation_has_is_named(write, parquet):
     first = write("is_male,a\n0,x\n1,y\n", "0.csv")
     other = write('is_male,a\n0,"x"\n0,\n1,"Emperor, or so"\n')

@@ -792,6 +792,26 @@ test_that("what is no text is named with file, line and column", {
   ))
 })
 
+test_that("a typing error that makes a text of a column is named", {
+  base <- local_opt_ml(
+    "training.csv" = "is_male,a\n0,4O\n1,41.5\n0,42\n",
+    "validation.csv" = "is_male,a\n0,41.5\n1,43\n",
+    "many.csv" = paste0("is_male,a\n0,4O\n", paste0("1,", 1:1001, "\n", collapse = ""))
+  )
+  file <- function(name) file.path(base, paste0(name, ".csv"))
+  expect_failure_sentence(
+    quietly(read_model(list(training = file("training"), validation = file("validation")))),
+    paste0(
+      file("validation"), ', line 3, column "a": "43" is in no row of training, ',
+      'where "4O" makes a text of the column.'
+    )
+  )
+  expect_failure_sentence(quietly(read_model(list(training = file("many")))), paste(
+    'Column "a" has more than 1,000 different texts, since "4O" is not a number: mend that, or',
+    "leave it out, or make numbers of it."
+  ))
+})
+
 test_that("a text of validation that training lacks is named with its place", {
   training <- write_mixed(make_mixed())
   other <- make_mixed(40, seed = 2)

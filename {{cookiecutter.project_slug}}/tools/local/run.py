@@ -65,8 +65,6 @@ Open a shell in the image, with /opt/ml as a job has it.
 def train(arguments: Sequence[str]) -> int:
     """Build the trees, start the program, follow it, report."""
     options = read_options(arguments)
-    if options.build and build([]) != 0:
-        return 1
     if options.grace != GRACE:
         say(f"A stop gives the program {options.grace:g} s, by --grace; SageMaker gives {GRACE} s.")
     typed = shlex.join(["python3", "tools", "train", *arguments])
@@ -76,6 +74,9 @@ def train(arguments: Sequence[str]) -> int:
     checkpoints = None
     if options.resume is not None:
         checkpoints = checkpoints_of(request, options.resume)
+    # What is wrong with the words is told without waiting for it.
+    if options.build and build([]) != 0:
+        return 1
     if not_imitated(request):
         note(f"Not imitated here, so not tried: {', '.join(not_imitated(request))}.")
     if options.no_container:

@@ -1,5 +1,6 @@
 """The columns of tables, and what numbers stand for the texts in them: on all hosts the same."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy
@@ -74,9 +75,23 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
+def find_stray(texts: Iterable[str]) -> str:
+    """Return the first text of a column that is no number, where most are: else an empty one."""
+    strays, numbers = [], 0
+    for text in texts:
+        try:
+            float(text)
+            numbers += 1
+        except ValueError:
+            strays.append(text)
+    return strays[0] if 0 < len(strays) < numbers else ""
+
+
 def _refuse_many(name: str, codes: dict[str, int]) -> None:
     if len(codes) > MOST_TEXTS:
+        stray = find_stray(codes)
+        because = f', since "{stray}" is not a number: mend that, or' if stray else ":"
         raise TrainingFailure(
-            f'Column "{name}" has more than {MOST_TEXTS:,} different texts: '
+            f'Column "{name}" has more than {MOST_TEXTS:,} different texts{because} '
             "leave it out, or make numbers of it."
         )

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import polars
 
-from columns import Columns, is_missing
+from columns import Columns, find_stray, is_missing
 from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
@@ -185,7 +185,9 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
                 if is_missing(text):
                     raise TrainingFailure(f'{cell}: "{text}": a missing value is an empty cell.')
                 if columns.agreed and text and text not in columns.codes[name]:
-                    raise TrainingFailure(f'{cell}: "{text}" is in no row of training.')
+                    stray = find_stray(columns.codes[name])
+                    where = f', where "{stray}" makes a text of the column' if stray else ""
+                    raise TrainingFailure(f'{cell}: "{text}" is in no row of training{where}.')
                 continue
             number = TRUTHS.get(text.lower(), text)
             if number and (not NUMBER.fullmatch(number) or abs(float(number)) > LARGEST):

@@ -344,7 +344,7 @@ parse_rows <- function(file, numbers, rows, header, schema) {
     name <- header[vapply(bad, `[`, TRUE, row)][1]
     job$fail(
       sprintf('%s, line %d, column "%s": ', job$name_of(file), numbers[row], name),
-      fault_of(cells[row, name], table[[name]][row], name %in% schema$texts)
+      fault_of(cells[row, name], table[[name]][row], name %in% schema$texts, schema$levels[[name]])
     )
   }
   if (!is.na(ragged)) {
@@ -361,14 +361,16 @@ parse_numbers <- function(cells) {
   as.numeric(ifelse(grepl(number_pattern, plain), plain, NA))
 }
 
-fault_of <- function(cell, value, is_text) {
+fault_of <- function(cell, value, is_text, levels) {
   if (is.na(cell)) {
     "the target is empty."
   } else if (tolower(cell) %in% kin) {
     no_number <- if (is_text) "" else " is not a number"
     sprintf('"%s"%s: a missing value is an empty cell.', cell, no_number)
   } else if (is_text) {
-    sprintf('"%s" is in no row of training.', cell)
+    stray <- find_stray(levels)
+    where <- if (is.na(stray)) "" else sprintf(', where "%s" makes a text of the column', stray)
+    sprintf('"%s" is in no row of training%s.', cell, where)
   } else if (is.finite(value)) {
     paste(cell, "is neither 0 nor 1.")
   } else if (!grepl(number_pattern, cell) && grepl(grouped_pattern, cell)) {

@@ -195,11 +195,19 @@ encode <- function(table) {
 
 check_texts <- function(texts, name) {
   if (length(texts) > 1000) {
+    stray <- find_stray(texts)
     job$fail(
-      'Column "', name, '" has more than 1,000 different texts: ',
+      'Column "', name, '" has more than 1,000 different texts',
+      if (is.na(stray)) ": " else sprintf(', since "%s" is not a number: mend that, or ', stray),
       "leave it out, or make numbers of it."
     )
   }
+}
+
+# The first text of a column that is no number, where most are; else NA.
+find_stray <- function(texts) {
+  is_number <- grepl(number_pattern, texts)
+  if (mean(is_number) > 0.5) texts[!is_number][1] else NA
 }
 
 # A file for the rows that has no name, so that nothing stays of it, however the process ends.

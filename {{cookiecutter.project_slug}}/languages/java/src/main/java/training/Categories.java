@@ -28,7 +28,9 @@ final class Categories {
     if (code == null) {
       Csv.checkText(text);
       if (complete) {
-        throw new IllegalArgumentException("\"%s\" is in no row of training".formatted(text));
+        String stray = stray();
+        throw new IllegalArgumentException("\"%s\" is in no row of training%s".formatted(text,
+            stray.isEmpty() ? "" : ", where \"%s\" makes a text of the column".formatted(stray)));
       }
       code = codes.size();
       codes.put(text, code);
@@ -65,9 +67,18 @@ final class Categories {
 
   private void refuseTooMany() {
     if (codes.size() > MOST) {
-      throw new TrainingFailure("Column \"%s\" has more than 1,000 different texts: leave it out, "
-          .formatted(column) + "or make numbers of it.");
+      String stray = stray();
+      throw new TrainingFailure("Column \"%s\" has more than 1,000 different texts%s leave it out, "
+          .formatted(column, stray.isEmpty() ? ":"
+              : ", since \"%s\" is not a number: mend that, or".formatted(stray))
+          + "or make numbers of it.");
     }
+  }
+
+  /** Returns the first text that is no number, where most are; else an empty one. */
+  private String stray() {
+    List<String> strays = codes.keySet().stream().filter(Csv::isText).toList();
+    return strays.isEmpty() || 2 * strays.size() >= codes.size() ? "" : strays.get(0);
   }
 
   /** Returns the texts in the order of their numbers. */

@@ -293,7 +293,7 @@ final class Csv {
   }
 
   /** Returns whether a cell that is not empty is neither a number nor meant for one. */
-  private static boolean isText(String cell) {
+  static boolean isText(String cell) {
     String word = cell.strip().toLowerCase(Locale.ROOT);
     return !NUMBER.matcher(word).matches() && remedy(word).isEmpty() && cell.indexOf('\0') < 0;
   }
