@@ -559,9 +559,9 @@ def test_with_expired_credentials(desk):
 
 def test_without_a_role_or_a_bucket(desk):
     desk.remove_stack()
-    sentence = "There is no role for the job: make one by `make deploy`, or name one by --role or"
+    sentence = "No role for the job is known: `make deploy` makes one, or name one by --role or"
     assert desk.refused() == f"{sentence} SAGEMAKER_ROLE.\n"
-    assert desk.refused("--role", desk.role).startswith("There is no bucket for the job")
+    assert desk.refused("--role", desk.role).startswith("No bucket for the job is known")
 
 
 def test_what_is_not_there_is_said_all_at_once(desk):
@@ -622,7 +622,7 @@ def test_a_stack_that_one_may_not_read_is_left_out(desk):
     desk.cloud.fail("DescribeStacks", "AccessDenied", "not authorized", 403)
     sentence = desk.refused()
     assert "Not checked: role and bucket of the stack penguins-python" in sentence
-    assert "There is no role for the job" in sentence
+    assert "No role for the job is known" in sentence
 
 
 def test_who_may_not_submit_reads_why(desk):

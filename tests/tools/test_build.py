@@ -75,6 +75,11 @@ SECRET_ARGUMENTS = {
     "MAVEN_OPTS": "--build-arg 'MAVEN_OPTS=-Dhttps.proxyUser=a -Dhttps.proxyPassword=abc'",
     "NEXUS_PASSWORD": "--build-arg NEXUS_PASSWORD",
     "INDEX": "--build-arg INDEX",  # its value is the environment's
+    "GITHUB_PAT": "--build-arg GITHUB_PAT=abc",
+    "ARTIFACTORY_PWD": "--build-arg ARTIFACTORY_PWD=abc",
+    "SSH_PRIVATE_KEY": "--build-arg SSH_PRIVATE_KEY",
+    "AUTH": "--build-arg AUTH=ghp_abcabcabcabcabcabc",
+    "EXTRA": "--build-arg EXTRA=https://example.com/simple?token=abc",
 }
 
 
@@ -89,7 +94,8 @@ def test_an_argument_with_a_password_is_refused(run, verb, name):
 
 def test_secrets_and_a_proxys_password_go_through(run):
     given = "--secret id=pip.conf,env=A_TOKEN --build-arg HTTPS_PROXY=http://a:b@proxy:8080"
-    given += " --build-arg BASE=registry:5000/python@sha256:0"
+    given += " --build-arg BASE=registry:5000/python@sha256:0 --build-arg PASS_THROUGH=1"
+    given += " --build-arg PATCH=1.2 --build-arg INDEX=https://example.com/simple/"
     assert run("build", BUILD_ARGS=given).returncode == 0
     assert f" {given} " in run.calls[-1]
 

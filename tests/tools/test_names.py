@@ -18,6 +18,11 @@ REPOSITORIES = [
     "seal-2",
     "seal-20",
     "seal-pup-counter",
+    "seal-a",
+    "seal_a",
+    "seal.a",
+    "Seal-a",
+    "seal/a",
     "seals",
     40 * "a",
     39 * "a" + "b",
@@ -37,7 +42,7 @@ def test_no_repositorys_jobs_are_called_like_another_ones(names):
     for repository in stand_ins | set(REPOSITORIES):
         for length in LENGTHS.values():
             assert owners.setdefault(names.job_prefix(repository, length), repository) == repository
-    assert len(owners) > 25
+    assert len(owners) > 30
     for prefix, owner in owners.items():
         for other, another in owners.items():
             assert owner == another or not other.startswith(prefix), (prefix, other)

@@ -101,6 +101,7 @@ def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
     request = json.loads(done.stdout)
     assert request["TrainingJobDefinition"]["StoppingCondition"] == {"MaxRuntimeInSeconds": 900}
     assert done.stderr.splitlines()[-1].startswith("At most 2.5 instance-hours: 10 jobs, each")
+    assert "Not held: --max-cost, since AWS is not asked" in run("--max-cost", "5").stderr
     command[2] = "submit"
     # To resume, AWS must be asked.
     assert "run `make push` first" in run("--resume", "earlier").stderr
@@ -569,6 +570,24 @@ def test_a_tuning_job_takes_all_of_a_training_job_that_the_api_lets_it(tools):
     assert set(tools.request.DEFINITION) == set(definition) & set(training) - {"CheckpointConfig"}
 
 
+def test_the_job_that_was_sent_before_is_not_forgotten(tools, tmp_path, monkeypatch, capsys):
+    """It may still run, and cost."""
+    file = tmp_path / "runs" / "submitted-job.json"
+    monkeypatch.setattr(tools.submit, "SUBMITTED_JOB", file)
+    monkeypatch.setattr(tools.follow, "SUBMITTED_JOB", file)
+    aws = argparse.Namespace(call=lambda *words: {})
+    for name in ("seals--1", "seals--2"):
+        job = {"job": name, "region": "us-east-1", "tuning": False}
+        tools.submit.send(aws, "create-training-job", {}, job)
+        assert json.loads(file.read_text(encoding="utf-8")) == job
+    printed = capsys.readouterr()
+    assert printed.out == "seals--1\nseals--2\n"
+    assert printed.err.count("sent before from here") == 1
+    assert "If seals--1, sent before from here, still runs: `make stop ARGS=seals--1` stops" in (
+        printed.err
+    )
+
+
 # ---- The aws CLI ---------------------------------------------------------------------------
 
 
@@ -600,15 +619,15 @@ def test_a_tuning_job_takes_all_of_a_training_job_that_the_api_lets_it(tools):
         (
             "An error occurred (InvalidSignatureException) when calling the X operation: Signature "
             "expired: 2026 is now earlier than 2027",
-            "InvalidCredentials",
-            "AWS does not know your credentials in the region mars-1",
+            "WrongClock",
+            "The clock of this machine is wrong by minutes",
         ),
         (
             'Could not connect to the endpoint URL: "https://api.sagemaker.mars-1.amazonaws.com/"',
             "Unreachable",
             'AWS can\'t be reached in the region "mars-1": check its name',
         ),
-        ("SSL validation failed for https://…", "Unreachable", "AWS's certificate is not trusted"),
+        ("SSL validation failed for https://…", "NotTrusted", "AWS's certificate is not trusted"),
         (
             "An error occurred (ThrottlingException) when calling the X operation (reached max "
             "retries: 4): Rate exceeded",

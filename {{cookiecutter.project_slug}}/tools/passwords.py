@@ -6,10 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 
 NAME = re.compile(
-    r"(.*_)?(password|passwd|passphrase|secret|token|api_?key|access_key|credentials?)(_.*)?", re.I
+    r"(.*_)?(password|passwd|passphrase|secret|token|api_?key|(access|private)_key|credentials?)"
+    r"(_.*)?|.*_(pass|pwd|pat)",
+    re.I,
 )
-# A URL with a user: of https://TOKEN@example.com/ that is the password.
-VALUE = re.compile(r"://(\$\{\{.*?\}\}|[^\s/@])+@|passw(or)?d=", re.I)
+# A URL with a user: of https://TOKEN@example.com/ that is the password. Then what the tokens of
+# GitHub, GitLab, PyPI and AWS, and those that are signed JSON, begin with.
+VALUE = re.compile(
+    r"://(\$\{\{.*?\}\}|[^\s/@])+@|(passw(or)?d|token|key)=|"
+    r"\b(gh[oprsu]_|github_pat_|glpat-|pypi-A|AKIA|ASIA|eyJ)[\w-]{12}",
+    re.I,
+)
 # Engines keep these out of the history.
 PROXY = re.compile(r"(https?|ftp|no|all)_proxy", re.I)
 

@@ -141,8 +141,8 @@ def doing(what: str) -> Iterator[None]:
     except AwsError as error:
         words = shorten(error.message)
         if error.refused:
-            sentence = f"You may not {what} ({words}): ask for that right, or name another role "
-            sentence += "(--role-arn) or profile (--profile)."
+            sentence = f"You may not {what} ({words}): ask for that right, or name another profile "
+            sentence += "(--profile)."
         elif not error.explained:
             who = "AWS" if error.code else "The aws CLI"
             sentence = f"{who} could not {what} ({words}): mend that, then run this again."

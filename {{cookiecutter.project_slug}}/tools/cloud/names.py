@@ -15,14 +15,17 @@ import time
 TRAINING, TUNING = 63, 32
 # 251127-101530-9f3e
 MOMENT = 18
-# What stands for a name that is too long: its beginning and a digest, twelve characters together.
+# What stands for a name that is too long or has other characters: its beginning and a
+# digest, twelve characters together.
 HASHED = re.compile(r"(?=.{12}$)[a-z0-9-]*[a-z0-9]-[0-9a-f]{6,}")
 
 
 def job_prefix(repository: str, longest: int) -> str:
     """Return what the names of all jobs of a repository begin with, of that length at most."""
     name = re.sub("[^a-z0-9]+", "-", repository.lower()).strip("-")
-    if len(name) + len("--") + MOMENT > longest or HASHED.fullmatch(name):
+    too_long = len(name) + len("--") + MOMENT > longest
+    # Of seal_a and seal.a both would become seal-a.
+    if name != repository or too_long or HASHED.fullmatch(name):
         start = name[:5].rstrip("-")
         digest = hashlib.sha256(repository.encode()).hexdigest()
         name = f"{start}-{digest[: 11 - len(start)]}"

@@ -44,8 +44,8 @@ def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) ->
     for name, value in (("role", role), ("bucket", bucket or not wanted)):
         if not value:
             raise UserError(
-                f"There is no {name} for the job: make one by `make deploy`, or name one by "
-                f"--{name} or SAGEMAKER_{name.upper()}."
+                f"No {name} for the job is known: `make deploy` makes one, or name one by --{name} "
+                f"or SAGEMAKER_{name.upper()}."
             )
     return set_bucket({**request, "RoleArn": role}, bucket or "")
 

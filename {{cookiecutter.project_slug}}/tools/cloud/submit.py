@@ -11,7 +11,7 @@ import image
 from api_model import check
 from cloud.account import account_of
 from cloud.aws import Aws, AwsError
-from cloud.follow import describe, follow
+from cloud.follow import describe, follow, last_job_or_none
 from cloud.names import TRAINING, TUNING, unique_name
 from cloud.prices import dollars_an_hour
 from cloud.problems import doubts, problems, tuning_problems
@@ -160,6 +160,8 @@ def rehearse(request: dict, tuning: dict | None, options: argparse.Namespace) ->
     for each in doubts(request):
         note(each)
     note(cost(request, 1 if tuning is None else jobs_of(whole)))
+    if options.max_cost is not None:
+        note("Not held: --max-cost, since AWS is not asked for the price.")
     say(json.dumps(whole, indent=2))
     return 0
 
@@ -232,6 +234,7 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
     """Send the request, and keep what `make logs`, `stop` and `fetch` need to know of the job."""
     SUBMITTED_JOB.parent.mkdir(exist_ok=True)
     before = SUBMITTED_JOB.read_bytes() if SUBMITTED_JOB.exists() else None
+    last = last_job_or_none()
     # Before it is sent: whoever interrupts that can still find and stop the job.
     SUBMITTED_JOB.write_text(json.dumps(job), encoding="utf-8")
     try:
@@ -244,6 +247,11 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
         if error.code == "ResourceLimitExceeded":
             raise AwsError(explain_quota(aws, error)) from error
         raise
+    earlier = last.get("job")
+    if earlier:
+        note(
+            f"If {earlier}, sent before from here, still runs: `make stop ARGS={earlier}` stops it."
+        )
     say(job["job"])
     note("`make logs` follows it, `make stop` stops it, `make fetch` fetches its model.")
 
