@@ -35,7 +35,6 @@ LEFT_OVER = {
         "src/main/java/training/Table.java",
         "src/main/java/training/Way.java",
         "src/main/java/training/Xgboost.java",
-        "src/test/java/training/ModelTest.java",
     ],
 }
 CHANNELS = ("train", "holdout")
