@@ -41,7 +41,6 @@ FILES = {
         tools/api_model.json
         tools/api_model.py
         tools/check/__init__.py
-        tools/check/advice.py
         tools/check/bases.py
         tools/check/build.py
         tools/check/clauses.json

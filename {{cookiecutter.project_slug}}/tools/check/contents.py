@@ -27,7 +27,7 @@ class Contents(Environments):
     def locate(self, name: str) -> bool | None:
         """Whether a program is there: True, False, or None where that can't be known."""
         if "/" in name:
-            there = self.there(self.path(name))
+            there = self.there(self.stage.path(name))
             return there if there or self.base.known else None
         found = [self.there(f"{folder}/{name}") for folder in self.folders]
         if True in found or (name in self.scripts and self.installs_project):
@@ -37,12 +37,6 @@ class Contents(Environments):
         kind = re.sub(r"python3\.\d+", "python3", name)
         return False if kind in (*self.base.programs, *self.base.missing) else None
 
-    @property
-    def base_version(self) -> str:
-        """The 3.13 of python:3.13-slim."""
-        found = re.search(r"(?:^|/)python:(3\.\d+)", self.stage.root.base)
-        return found[1] if found else ""
-
     def there(self, path: str) -> bool | None:
         """Whether a file lies there."""
         if path in self.stage.files:
@@ -50,10 +44,12 @@ class Contents(Environments):
         folder, name = posixpath.split(path)
         is_python = PYTHON_NAME.fullmatch(name)
         provided = self.base.programs.get(re.sub(r"python3\.\d+", "python3", name))
-        exact = re.fullmatch(r"python(3\.\d+)", name)
         if provided == "":
             return None
-        if provided == folder and (not exact or self.base_version in ("", exact[1])):
+        # python:3.13-slim has no python3.12.
+        version = re.search(r"(?:^|/)(python:?3\.\d+)", self.stage.root.base)
+        others = re.fullmatch(r"python3\.\d+", name) and version
+        if provided == folder and not (others and version[1].replace(":", "") != name):
             return True
         if is_python and any(is_within(path, each) for each in self.dangling):
             return False
@@ -109,12 +105,6 @@ class Contents(Environments):
         if self.installs_project or self.stage.unknown or not self.base.known or self.base.toolkit:
             return True
         return self.is_listed(module.partition(".")[0])
-
-    @property
-    def may_have_packages(self) -> bool:
-        """Whether COPY --from, git, a script or the base may have brought packages of Python."""
-        brought = self.stage.unknown or self.is_opaque or "PYTHONPATH" in self.stage.variables
-        return bool(brought or self.base.toolkit or not self.base.known)
 
     def copied_from(self) -> Iterator[tuple[Instruction, str, list[str], Stage | None]]:
         """Yield each COPY --from, where to, what, and the stage it is of; None for an image."""

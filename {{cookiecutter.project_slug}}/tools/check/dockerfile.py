@@ -15,18 +15,12 @@ INSTRUCTIONS = [
     "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
     "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 ]
-
-
 # fmt: on
 # What Go calls a space.
 SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-
-
 BLANKS = re.compile(r"[\t\v\f\r ]+")
-
-
 # No value of a real Dockerfile is as long; one that doubles itself on each line would be.
 LONGEST_VALUE = 65536
 

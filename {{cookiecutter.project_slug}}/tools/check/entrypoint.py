@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import posixpath
 
-from check.advice import advice, own_words
 from check.launchers import TINI
-from check.program import other_program
+from check.program import advice, other_program, own_words
 from check.repository import Repository
 from check.rules import Found, rule
 from check.stages import is_within
@@ -163,8 +162,7 @@ def serve_argument(repository: Repository) -> Found:
     if found:
         what = f'ENTRYPOINT gives the argument "{found}", which comes before SageMaker\'s "train"'
         yield repository.entry, f"{what}: {advice(repository)}"
-    specification = repository.request.get("AlgorithmSpecification")
-    words = specification.get("ContainerArguments") if isinstance(specification, dict) else None
+    words = repository.asked("AlgorithmSpecification", "ContainerArguments")
     if isinstance(words, list) and SERVE & {str(each) for each in words}:
         what = 'ContainerArguments hands "serve" to a training job: write ["train"]'
         yield repository.line_of("ContainerArguments"), what

@@ -76,7 +76,7 @@ class Environments(Runs):
             if re.match(r"(\S*/)?(ba)?sh |\S+\.sh ", line) and re.search(r" -\w*b", line):
                 prefix = re.search(r" -\w*p[= ]?(\S+)", line)
                 if prefix or re.search(r"conda|forge", line, re.IGNORECASE):
-                    found.add(self.path(prefix[1]) if prefix else "")
+                    found.add(self.stage.path(prefix[1]) if prefix else "")
         if not found and re.search(r"\b((micro)?mamba|conda) (install|create|env)", self.text):
             found.add("/opt/conda")
         return found
@@ -98,7 +98,7 @@ class Environments(Runs):
         if made:
             rest = re.sub(r"(-p|--python|--prompt|--seed) \S+", "", made[1]).split()
             plain = [each for each in rest if not each.startswith("-")]
-            return self.path(plain[-1] if plain else ".venv", run.folder)
+            return self.stage.path(plain[-1] if plain else ".venv", run.folder)
         if name in CONDAS and "create" in words:
             return conda_target(words) or self.name_in_file(words, run)
         return conda_target(words) if name == "conda-lock" and "install" in words else None
@@ -150,9 +150,9 @@ class Environments(Runs):
         if re.search(system, said) or (active and tool in ("poetry", "pipenv")):
             return ""
         if not re.search(inside, said):
-            return other if " " in other else self.path(other, run.folder)
+            return other if " " in other else self.stage.path(other, run.folder)
         own = variables.get("UV_PROJECT_ENVIRONMENT", "") if tool == "uv" else ""
-        return self.path(own or ".venv", run.folder)
+        return self.stage.path(own or ".venv", run.folder)
 
     @property
     def installs_project(self) -> bool:

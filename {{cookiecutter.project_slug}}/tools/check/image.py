@@ -59,6 +59,9 @@ def data_copied(repository: Repository) -> Found:
     is missing. Keep data/ for local runs, which mount it as the service mounts channels, and
     copy the program only: COPY training/ ./"""
     laid = repository.image.files.values()
+    # A package of code may be called so.
+    names = [name for name in repository.names if name.endswith((".py", ".R", ".java"))]
+    code = {name.partition("/")[0] for name in names}
     for each, target, sources in repository.image.copies:
         if each.flag("from") is not None or each.heredocs:
             continue
@@ -66,18 +69,10 @@ def data_copied(repository: Repository) -> Found:
         folders = [top for top in tops if re.fullmatch(r"data|datasets?", top)]
         if "" in tops and any(name.startswith("data/") for name in laid):
             folders.append("data")
-        if any(holds_data(repository, folder) for folder in folders):
+        if {*folders} - code:
             what = f"{each.name} {' '.join(sources)} brings the data into the image at {target}"
             what += ": leave it out, a job mounts its channels under /opt/ml/input/data"
             yield each, what, repository.is_own
-
-
-def holds_data(repository: Repository, folder: str) -> bool:
-    """Whether a folder is no package of code that is called so."""
-    return not any(
-        name.startswith(f"{folder}/") and name.endswith((".py", ".R", ".java"))
-        for name in repository.names
-    )
 
 
 @rule("error", "C24", of_image=True)
@@ -101,8 +96,7 @@ def opt_ml_covered(repository: Repository) -> Found:
 
 def mounted(repository: Repository) -> list[str]:
     """Return the folders that the service mounts."""
-    config = repository.request.get("CheckpointConfig")
-    local = config.get("LocalPath") if isinstance(config, dict) else None
+    local = repository.asked("CheckpointConfig", "LocalPath")
     folders = ["/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints"]
     return [*folders, *([absolute(local)] if isinstance(local, str) and len(local) > 1 else [])]
 
@@ -141,8 +135,7 @@ def architecture(repository: Repository) -> Found:
     """SageMaker's training instances are x86-64, all but ml.p6e-gb200.36xlarge: an image for
     another processor ends with `exec format error`. PLATFORM=linux/arm64 on the command line of
     make is for a laptop's own use; what the repository says must be linux/amd64."""
-    resources = repository.request.get("ResourceConfig")
-    machine = resources.get("InstanceType") if isinstance(resources, dict) else None
+    machine = repository.asked("ResourceConfig", "InstanceType")
     wanted, right = "linux/amd64", r"(linux/)?(amd64|x86[_-]64)(/v[1-4])?"
     foreign = r"(^|/)(arm(32|64)v\d|aarch64|ppc64le|s390x)/|[:_-](arm64(v8)?|aarch64)\b"
     if isinstance(machine, str) and machine.startswith("ml.p6e-gb200"):

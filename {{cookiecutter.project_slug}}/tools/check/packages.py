@@ -41,7 +41,7 @@ def uses_another(repository: Repository, start: Start, places: list[str]) -> boo
         return False
     if "/" in name:
         known = name.startswith(("/usr/bin/", "/usr/local/bin/", "/opt/conda/bin/"))
-        found = [contents.path(name, start.folder)]
+        found = [repository.image.path(name, start.folder)]
     else:
         known, found = contents.locate(name) is not False, contents.folders
     return known and not any(in_environment(path, place) for path in found for place in places)
@@ -69,7 +69,10 @@ def packages_missing(repository: Repository) -> Found:
     if other or not name or not programs or any(each.active or each.unsure for each in programs):
         return
     by_script = any("pip install" in text for text in repository.texts.values() if text[:2] == "#!")
-    if contents.installs or by_script or contents.may_have_packages:
+    # COPY --from, git, a script or the base may have brought them.
+    brought = contents.installs or by_script or contents.stage.unknown or contents.is_opaque
+    brought = brought or contents.base.toolkit or not contents.base.known
+    if brought or "PYTHONPATH" in contents.stage.variables:
         return
     lines = [line.strip() for line in repository.texts[name].split("\n")]
     packages = [re.split(r"[\s=<>~!;\[@#]", each)[0] for each in lines if each[:1].isalpha()]

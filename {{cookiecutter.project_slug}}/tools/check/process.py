@@ -138,7 +138,7 @@ class Follower(Walker):
     def where(self, word: str, start: Start, on_path: bool = True) -> str:
         """Return the path of a file: a bare name is looked for on the PATH, or else here."""
         if "/" in word or not on_path:
-            return self.contents.path(word, start.folder.strip("?"))
+            return self.contents.stage.path(word, start.folder.strip("?"))
         found = [f"{each}/{word}" for each in self.contents.folders]
         return next((each for each in found if each in self.contents.stage.files), "")
 

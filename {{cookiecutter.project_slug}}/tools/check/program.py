@@ -1,17 +1,18 @@
-"""Rules about the program and its interpreter: that they are where they are looked for."""
+"""Rules about the program and its interpreter, and what to write where they are wrong."""
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+from collections.abc import Iterator
 
-from check.advice import advice
 from check.launchers import SHELLS
 from check.repository import LANGUAGES, Repository
 from check.rules import Found, rule
 from check.runs import PYTHON_NAME
-from check.stages import is_within
-from check.start import Start, interpreter_in
+from check.stages import absolute, is_within
+from check.start import PROGRAM, Start, interpreter_in
 
 # What serves and never ends, or takes no argument "train".
 SERVERS = {
@@ -67,7 +68,7 @@ def is_bare(repository: Repository, start: Start) -> bool:
     if found.launcher == "R" and found.kind == "file":
         return not found.script
     alone = found.known and start.words[1:] == ("train",)
-    return alone and not contents.there(contents.path("train", start.folder))
+    return alone and not contents.there(repository.image.path("train", start.folder))
 
 
 @rule("error", "C1", "C14", of_image=True)
@@ -84,36 +85,37 @@ def program_place(repository: Repository) -> Found:
         yield repository.entry, f"{what}: write the path itself"
         return
     for each in repository.starts:
-        what, *sure = misplaced(repository, each)
-        if what:
-            yield repository.entry, what, *sure
+        for what, sure in misplaced(repository, each):
+            yield repository.entry, what, sure
             return
 
 
-def misplaced(repository: Repository, start: Start) -> tuple:
-    """Return what is wrong with the place of a program ("" for nothing), and whether it is sure."""
+def misplaced(repository: Repository, start: Start) -> Iterator[tuple[str, bool]]:
+    """Yield what is wrong with the place of a program, and whether it is sure."""
     found, contents = start.program, repository.contents
     if not start.words or start.is_train or re.search("[$`]", "".join(start.words[:2])):
-        return ("",)
+        return
     if found.kind == "class" and found.script.endswith(".jar"):
-        return (f'java takes "{found.script}" for the name of a class: {advice(repository)}',)
+        yield f'java takes "{found.script}" for the name of a class: {advice(repository)}', True
+        return
     wanted = places_of(repository, start)
     if not wanted:
-        return ("",)
+        return
     if found.script == start.words[0] and "/" not in found.script:
         if any(contents.there(f"{each}/{found.script}") is not False for each in contents.folders):
-            return ("",)
+            return
         what = f'ENTRYPOINT names "{found.script}" alone, which is looked for on the PATH'
-        return (f"{what}, not in WORKDIR: {advice(repository)}",)
-    if any(contents.there(path) is not False for path in wanted):
-        return ("",)
-    if "$" in wanted[0]:
+        yield f"{what}, not in WORKDIR: {advice(repository)}", True
+    elif any(contents.there(path) is not False for path in wanted):
+        return
+    elif "$" in wanted[0]:
         what = f"the check can't tell where {found.script} is looked for"
-        return (f"{what}, since WORKDIR holds {wanted[0]}: write the path itself",)
-    return nowhere(repository, wanted[0])
+        yield f"{what}, since WORKDIR holds {wanted[0]}: write the path itself", True
+    else:
+        yield nowhere(repository, wanted[0])
 
 
-def nowhere(repository: Repository, wanted: str) -> tuple:
+def nowhere(repository: Repository, wanted: str) -> tuple[str, bool]:
     """Say that nothing brings a file to where it is looked for, and where it lies instead."""
     image, base = repository.image, repository.contents.base
     folder, name = posixpath.split(wanted)
@@ -121,12 +123,12 @@ def nowhere(repository: Repository, wanted: str) -> tuple:
     what = f"ENTRYPOINT looks for {wanted}, and "
     if elsewhere:
         what += f"the Dockerfile lays it at {elsewhere[0]}"
-        return (f"{what}: copy it to {folder}/, or mend WORKDIR",)
+        return f"{what}: copy it to {folder}/, or mend WORKDIR", True
     same = [each for each in repository.names if posixpath.basename(each) == name]
     hidden = [each for each in same if each not in repository.build.context]
     if hidden and any(each.flag("from") is None for each, _, _ in image.copies):
         what += f".dockerignore hides {hidden[0]} from the build: take it out of .dockerignore"
-        return (what,)
+        return what, True
     what += "no COPY of the final stage brings it: copy the program there"
     import difflib  # Here, since it takes longer than all the rest to load.
 
@@ -140,7 +142,7 @@ def places_of(repository: Repository, start: Start) -> list[str]:
     image, contents, found = repository.image, repository.contents, start.program
 
     def path(*names: str) -> str:
-        return contents.path(posixpath.join(*names), start.folder)
+        return repository.image.path(posixpath.join(*names), start.folder)
 
     if not found.known and not found.script:
         # A tool of the image is no matter of places, and the rule "interpreter" asks for others.
@@ -238,7 +240,7 @@ def interpreter_of(repository: Repository, start: Start) -> str:
     if not start.words or start.is_train:
         there, path = repository.contents.train_program
         first = path if there and start.is_train else ""
-    path = repository.contents.path(first, start.folder) if "/" in first else ""
+    path = repository.image.path(first, start.folder) if "/" in first else ""
     text = repository.texts.get(repository.image.files.get(path, ""), "")
     return "".join(interpreter_in(text)[:1]) if text.startswith("#!") else first
 
@@ -269,3 +271,56 @@ def missing(repository: Repository, name: str) -> str:
         return f"{what}: take a JRE as the final base"
     what = f"{base} has no {short}, and nothing installs it in the final stage"
     return f"{what}: install it, or take a base that has it"
+
+
+# ---- What to write in the place of an ENTRYPOINT that is wrong ------------------------------
+
+RUN_BY = {".py": ["python"], ".R": ["Rscript"], ".r": ["Rscript"], ".jar": ["java", "-jar"]}
+
+
+def advice(repository: Repository) -> str:
+    """Return what to write in the place of ENTRYPOINT: the program, as far as it is known."""
+    if repository.language:
+        return repository.language.advice
+    words = next(filter(None, candidates(repository)), None)
+    if not words:
+        return "name the training program in ENTRYPOINT"
+    return f"write ENTRYPOINT {json.dumps(words)}"
+
+
+def candidates(repository: Repository) -> Iterator[list[str]]:
+    """Yield the words that may be the program: of ENTRYPOINT, of CMD, of a file called train."""
+    image = repository.image
+    for each in repository.starts:
+        if each.own_program.script and " " not in each.words[0]:
+            yield own_words(repository, each)
+    for each in filter(None, (image.entrypoint, image.cmd)):
+        words = re.sub(r"[\[\]\"',“”]", " ", " ".join(each.words)).split()
+        found = [word for word in words if re.search(r"\.(py|R|r|jar)$", word)]
+        if found and not {"&&", ";", "|"} & {*words}:
+            yield interpreted(words[words.index(found[0]) :])
+    named = [path for path in image.files if re.search(r"/train\.(py|R)$", path)]
+    if named:
+        yield interpreted([min(named, key=len)])
+
+
+def interpreted(words: list[str]) -> list[str]:
+    """Put the interpreter before a program's file, and a shell before a name without a path."""
+    if words[0].endswith(".sh") and "/" not in words[0]:
+        return ["bash", *words]
+    return [*RUN_BY.get(posixpath.splitext(words[0])[1], []), *words]
+
+
+def own_words(repository: Repository, start: Start) -> list[str]:
+    """Return the words that start the program alone, in its environment and from any folder."""
+    words, place = [*start.own_words], start.active
+    if not words or place == "?" or " " in place or start.folder == "?":
+        return []
+    if place and "/" not in words[0]:
+        words[0] = f"{repository.contents.bin_of(place)}/{words[0]}"
+    for number, word in enumerate(words[1:], 1):
+        if start.folder and PROGRAM.fullmatch(word):
+            words[number] = absolute(posixpath.join(start.folder, word))
+    if words[0] == "java" and words[1:] and words[1].endswith(".jar"):
+        words.insert(1, "-jar")
+    return interpreted(words)

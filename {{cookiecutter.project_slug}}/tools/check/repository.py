@@ -86,6 +86,11 @@ class Repository:
         self.problems.append(((JOB, 1), "it must be one JSON object"))
         return {}
 
+    def asked(self, part: str, name: str) -> object:
+        """Return a value of a part of the request; None where that has none."""
+        found = self.request.get(part)
+        return found.get(name) if isinstance(found, dict) else None
+
     @property
     def is_own(self) -> bool:
         """Whether this template made the repository: rules about its layout hold."""

@@ -38,8 +38,7 @@ def metric(repository: Repository) -> Found:
     """SageMaker searches the log with each Regex and takes what its one group matches as the
     value: "loss=([-+.0-9e]+)". Without a group there is no value; with two it is unclear which.
     In JSON a backslash is written twice."""
-    specification = repository.request.get("AlgorithmSpecification")
-    listed = specification.get("MetricDefinitions") if isinstance(specification, dict) else None
+    listed = repository.asked("AlgorithmSpecification", "MetricDefinitions")
     for each in listed if isinstance(listed, list) else ():
         name, pattern = map((each if isinstance(each, dict) else {}).get, ("Name", "Regex"))
         if isinstance(name, str) and isinstance(pattern, str) and regex_problem(pattern):

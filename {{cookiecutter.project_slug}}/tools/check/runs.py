@@ -77,9 +77,6 @@ class Runs:
         except DockerfileError:
             return text
 
-    def path(self, text: str, folder: str = "") -> str:
-        return absolute(posixpath.join(folder or self.stage.workdir, text))
-
     def read_runs(self) -> Iterator[Run]:
         folder, shell = "/", ["/bin/sh", "-c"]
         for each in self.stage.instructions:
@@ -130,7 +127,7 @@ class Runs:
 
     def file_at(self, name: str, run: Run) -> str:
         """Return the repository's file that a RUN finds under a name."""
-        return self.stage.files.get(self.path(name, run.folder), "")
+        return self.stage.files.get(self.stage.path(name, run.folder), "")
 
     def text_at(self, path: str) -> str | None:
         """Return the text of a file in the image, if it is known."""
@@ -145,7 +142,7 @@ class Runs:
             for each in run.commands:
                 text = each.heredocs[0] if each.heredocs else echoed(each.words)
                 for operator, target in each.redirects if text is not None else ():
-                    path = self.path(self.value(target), run.folder)
+                    path = self.stage.path(self.value(target), run.folder)
                     if operator in (">", ">|", "&>", ">>"):
                         found[path] = (found.get(path, "") if operator == ">>" else "") + text
         return found
@@ -159,7 +156,7 @@ class Runs:
             for each in run.commands:
                 names += [target for operator, target in each.redirects if ">" in operator]
                 names += written_by([self.value(word.strip("\"'")) for word in each.words])
-            found |= {self.path(self.value(name.strip("\"'")), run.folder) for name in names}
+            found |= {self.stage.path(self.value(name.strip("\"'")), run.folder) for name in names}
         return found
 
     def made(self, path: str) -> bool:

@@ -66,8 +66,8 @@ class Stage:
     def value(self, instruction: Instruction) -> str:
         return expand(instruction.rest, self.variables, instruction.escape)
 
-    def path(self, text: str) -> str:
-        return absolute(posixpath.join(self.workdir, text))
+    def path(self, text: str, folder: str = "") -> str:
+        return absolute(posixpath.join(folder or self.workdir, text))
 
 
 def absolute(path: str) -> str:
@@ -171,7 +171,9 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
     *sources, last = words
     target = stage.path(last)
     stage.copies.append((instruction, target, sources))
-    into = last.endswith(("/", "/.")) or last == "." or len(sources) > 1 or is_folder(stage, target)
+    # A folder: it is written so, or something lies in it.
+    into = last.endswith(("/", "/.")) or last == "." or len(sources) > 1
+    into = into or any(is_within(each, target) for each in (stage.workdir, *stage.files))
     origin = expand(instruction.flag("from") or "", stage.variables, instruction.escape)
     other = find_stage(origin, stages[:-1])
     files = {path[1:]: name for path, name in other.files.items()} if other else {}
@@ -191,11 +193,6 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
             stage.files[posixpath.join(target, posixpath.basename(source))] = ""
         elif not lay(stage, context, source, target, into) and source.split("/")[0] in BUILT:
             lay_unknown(stage, source, target, into)
-
-
-def is_folder(stage: Stage, path: str) -> bool:
-    """Whether something lies below a path, as far as WORKDIR and COPY say so."""
-    return is_within(stage.workdir, path) or any(is_within(each, path) for each in stage.files)
 
 
 def lay(stage: Stage, files: Mapping[str, str], source: str, target: str, into: bool) -> str:
