@@ -143,7 +143,7 @@ def check(project: Path, language: str) -> str:
     import zlib
 
     from check import files, request, rules
-    from check.folder import Modes, read_folder
+    from check.folder import modes_of, read_folder
     from check.repository import Repository
 
     # The tools are copied as they are, whatever the answers; reading them is most of the work.
@@ -154,7 +154,7 @@ def check(project: Path, language: str) -> str:
         return "\n".join(rules.lines(rules.findings_of(every, Repository(texts))))
     from check.command import check
 
-    return "\n".join(rules.lines(check(texts, Modes(project, texts))))
+    return "\n".join(rules.lines(check(texts, modes_of(project, texts))))
 
 
 def write_checksums(project: Path) -> None:

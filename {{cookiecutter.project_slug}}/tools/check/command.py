@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from check import entrypoint, files, image, packages, program, request
-from check.folder import Modes, read_folder
+from check.folder import modes_of, read_folder
 from check.repository import Repository
 from check.rules import ALLOW, Finding, Found, Rule, findings_of, lines, rule, rules_in
 
@@ -63,7 +63,7 @@ def check_folder(folder: Path, dockerfile: str = "") -> list[Finding]:
 def repository_in(folder: Path, dockerfile: str = "") -> Repository:
     """Return what there is to know of the repository in a folder."""
     texts = read_folder(folder)
-    return Repository(texts, Modes(folder, texts), dockerfile)
+    return Repository(texts, modes_of(folder, texts), dockerfile)
 
 
 def started(repository: Repository) -> str:

@@ -45,24 +45,18 @@ def read_text(path: Path) -> str | None:
     return None if b"\0" in content else content.decode("utf-8", errors="replace")
 
 
-class Modes(dict):
-    """Path → x bit, looked up when asked for: from git's index where no modes are kept."""
+def modes_of(folder: Path, texts: Mapping[str, str | None]) -> dict[str, bool]:
+    """Return path → whether it may be executed: as git has it where no modes are kept."""
+    names = [each for each, text in texts.items() if text is not None]
+    modes = {each: os.access(folder / each, os.X_OK) for each in names}
+    if os.name != "nt" and not all(modes.values()):
+        return modes
+    import subprocess  # Here, since no generation of a repository needs it.
 
-    def __init__(self, folder: Path, texts: Mapping[str, str | None]) -> None:
-        self.folder = folder
-        self.texts = texts
-
-    def get(self, name: str, default: bool | None = None) -> bool | None:
-        paths = [self.folder / each for each, text in self.texts.items() if text is not None]
-        if os.name != "nt" and not all(os.access(path, os.X_OK) for path in paths):
-            return os.access(self.folder / name, os.X_OK)
-        import subprocess  # Here, since no generation of a repository needs it.
-
-        command = ["git", "ls-files", "--stage", "--", name]
-        try:
-            done = subprocess.run(
-                command, cwd=self.folder, capture_output=True, encoding="utf-8", timeout=10
-            )
-        except (OSError, subprocess.SubprocessError):
-            return default
-        return done.stdout.startswith("100755") if done.stdout else default
+    command = ["git", "ls-files", "--stage", "-z"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    listed = [each.partition("\t") for each in os.fsdecode(done.stdout).split("\0")]
+    return {name: mode.startswith("100755") for mode, _, name in listed}
