@@ -103,6 +103,13 @@ def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
     assert done.stderr.splitlines()[-1].startswith("At most 2.5 instance-hours: 10 jobs, each")
     assert "Not held: --max-cost, since AWS is not asked" in run("--max-cost", "5").stderr
     command[2] = "submit"
+    # As Terraform or a controller of Kubernetes writes it.
+    file = repository / "training-job.json"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"AlgorithmSpecification"', '"algorithmSpecification"'))
+    lead = "There is no algorithmSpecification; do you mean AlgorithmSpecification?"
+    assert run().stderr.splitlines() == [lead]
+    file.write_text(text)
     # To resume, AWS must be asked.
     assert "run `make push` first" in run("--resume", "earlier").stderr
 

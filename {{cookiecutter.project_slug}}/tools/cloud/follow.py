@@ -158,7 +158,7 @@ def follow(aws: Aws, name: str, tuning: bool) -> int:
         note(f"\n{name} goes on: `make logs` follows it again, `make stop` stops it.")
         return 130
     except AwsError as error:
-        raise AwsError(f"{error} {name} itself goes on.") from error
+        raise AwsError(f"{str(error).rstrip('.')}. {name} itself goes on.") from error
 
 
 def follow_to_end(aws: Aws, name: str, tuning: bool) -> int:

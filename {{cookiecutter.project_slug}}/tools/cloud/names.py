@@ -11,8 +11,11 @@ import re
 import secrets
 import time
 
+from api_model import SHAPES
+
 # So many characters AWS lets the name of a job have.
-TRAINING, TUNING = 63, 32
+TRAINING = SHAPES["TrainingJobName"]["max"]
+TUNING = SHAPES["HyperParameterTuningJobName"]["max"]
 # 251127-101530-9f3e
 MOMENT = 18
 # What stands for a name that is too long or has other characters: its beginning and a

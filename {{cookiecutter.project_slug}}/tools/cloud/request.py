@@ -20,15 +20,13 @@ ROLE = re.compile(r"arn:[a-z-]+:iam::(?P<account>\d{12}):role/(?P<name>[\w+=,.@/
 S3_PLACE = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<key>.*))?")
 # The address of an object on the web: of the bucket's own host, or of a host for all buckets.
 WEB_PLACE = re.compile(r"https?://(?:([\w.-]+)\.s3[.-][^/]*|s3[.-][^/]*/([^/]+))(?:/(.*))?")
-# What a tuning job takes of a training job's request, beside hyperparameters and tags.
-DEFINITION = re.findall(
-    r"\w+",
-    """
-    AlgorithmSpecification EnableInterContainerTrafficEncryption EnableManagedSpotTraining
-    EnableNetworkIsolation Environment InputDataConfig OutputDataConfig ResourceConfig
-    RetryStrategy RoleArn StoppingCondition VpcConfig
-    """,
-)
+# What a tuning job takes of a training job's request, beside hyperparameters and tags. Its training
+# jobs would share one place for checkpoints.
+DEFINITION = [
+    name
+    for name in SHAPES["HyperParameterTrainingJobDefinition"]["members"]
+    if name in SHAPES["CreateTrainingJobRequest"]["members"] and name != "CheckpointConfig"
+]
 
 
 def read_pushed() -> tuple[str, Image, str]:

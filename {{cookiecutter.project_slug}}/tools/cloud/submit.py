@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import image
 from api_model import check
+from check.request import PUT_IN
 from cloud.account import account_of
 from cloud.aws import Aws, AwsError
 from cloud.follow import describe, follow, last_job_or_none
@@ -76,6 +77,9 @@ def send_job(options: argparse.Namespace, tuning: dict | None) -> int:
 def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     """Do the work of `send_job`."""
     request = read_request(REPOSITORY / "training-job.json")
+    apply_options(request, options)
+    # Before AWS is asked anything, and as it stands in the file.
+    refuse("CreateTrainingJob", {**PUT_IN, **request})
     if options.dry_run and not options.resume and not PUSHED_IMAGE.exists():
         return rehearse(request, tuning, options)
     pushed, parts, tag = read_pushed()
@@ -84,8 +88,7 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     account = account_of(aws)
     stack = image.named_image(request).stack
 
-    apply_options(request, options)
-    request.setdefault("AlgorithmSpecification", {})["TrainingImage"] = pushed
+    request["AlgorithmSpecification"]["TrainingImage"] = pushed
     request = fill_in(request, options, aws, stack)
     operation, name, whole, found = assemble(request, tuning, stack, options.resume, aws)
     if tuning is not None and not found:
@@ -125,7 +128,10 @@ def assemble(
     """
 
     def hold(operation: str, service: str, whole: dict) -> None:
-        hold_against_model(operation, whole)
+        for each in refuse(operation, whole):
+            # What is of the training job was said of that.
+            if not each.startswith("TrainingJobDefinition."):
+                note(each)
         if aws:
             # So the CLI holds a request against the model that it has, and sends nothing.
             aws.call("sagemaker", service, whole, "--generate-cli-skeleton", "output")
@@ -152,7 +158,6 @@ def rehearse(request: dict, tuning: dict | None, options: argparse.Namespace) ->
         "No image was pushed from here yet. AWS is asked nothing: image, role and bucket are those "
         "of training-job.json."
     )
-    apply_options(request, options)
     stack = image.named_image(request).stack
     *_, whole, found = assemble(request, tuning, stack, None, None)
     if found:
@@ -166,15 +171,12 @@ def rehearse(request: dict, tuning: dict | None, options: argparse.Namespace) ->
     return 0
 
 
-def hold_against_model(operation: str, request: dict) -> None:
-    """Raise UserError for what AWS's own model would refuse; say what it does not know."""
+def refuse(operation: str, request: dict) -> list[str]:
+    """Raise UserError for what AWS's own model would refuse; return what it does not know."""
     wrong, doubtful = check(operation, request)
     if wrong:
         raise UserError("\n".join(wrong))
-    for each in doubtful:
-        # What is of the training job was said of that.
-        if not each.startswith("TrainingJobDefinition."):
-            note(each)
+    return doubtful
 
 
 def unfit_for_program(whole: dict, name: str, tag: str) -> Iterator[str]:
