@@ -187,6 +187,12 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
         ("HyperParameters.rounds", 100, 'HyperParameters.rounds must be text: write "100".'),
         ("HyperParameters.layers", [1, 2], 'HyperParameters.layers must be text: write "[1, 2]".'),
         ("ResourceConfig.InstanceCount", "1", 'must be a whole number, without quotes; it is "1".'),
+        (
+            "ResourceConfig.InstanceType",
+            ["ml.m5.large"],
+            'must be text, "…"; it is ["ml.m5',
+        ),
+        ("InputDataConfig.0.ChannelName", 7, 'ChannelName must be text: write "7".'),
         ("ResourceConfig.InstanceCount", True, "must be a whole number, without quotes"),
         (
             "EnableManagedSpotTraining",
@@ -253,7 +259,10 @@ def test_what_aws_would_refuse_is_a_sentence(api_model, request_, path, value, s
         ("QuantumConfig", {"Qubits": 3}, "QuantumConfig is not known to AWS as of"),
         ("ResourceConfig.InstanceType", "ml.m7g.large", "do you mean ml.m7i.large?"),
         ("ResourceConfig.InstanceType", "ml.x9.large", '"ml.x9.large" is not known to AWS as of'),
-        (f"{S3}.S3DataType", "Manifest", "AugmentedManifestFile or Converse or ManifestFile"),
+        ("ResourceConfig.InstanceType", "ml.p3.2xl", "do you mean ml.p3.2xlarge?"),
+        ("AlgorithmSpecification.TrainingInputMode", "FastFileMode", "do you mean FastFile?"),
+        (f"{S3}.S3DataType", "Manifest", "do you mean ManifestFile?"),
+        (f"{S3}.S3DataType", "S3Object", "AugmentedManifestFile or Converse or ManifestFile"),
     ],
 )
 def test_what_aws_may_have_added_is_only_said(api_model, request_, path, value, sentence):

@@ -135,6 +135,7 @@ PREFERRED = [
             SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60},
             "KeepAlivePeriodInSeconds goes without EnableManagedSpotTraining: take one",
         ),
+        ({"CheckpointConfig.LocalPath": "checkpoints"}, "write a whole path, /opt/ml/checkpoints."),
         ({"AlgorithmSpecification.AlgorithmName": "xgboost"}, "goes without TrainingImage"),
         (
             {"ResourceConfig.InstanceGroups": [GROUP]},

@@ -109,6 +109,12 @@ def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
     file.write_text(text.replace('"AlgorithmSpecification"', '"algorithmSpecification"'))
     lead = "There is no algorithmSpecification; do you mean AlgorithmSpecification?"
     assert run().stderr.splitlines() == [lead]
+    # As a state of Step Functions.
+    file.write_text(json.dumps({"Parameters": json.loads(text)}))
+    assert [line[:32] for line in run().stderr.splitlines()] == [
+        "Parameters is not known to AWS a",
+        "OutputDataConfig is missing.",
+    ]
     file.write_text(text)
     # To resume, AWS must be asked.
     assert "run `make push` first" in run("--resume", "earlier").stderr

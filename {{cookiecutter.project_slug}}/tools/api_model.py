@@ -29,6 +29,8 @@ TYPES = {
     "double": ((int, float), "a number, without quotes"),
 }
 SIZES = {"string": "characters", "list": "entries", "map": "entries"}
+# Text of which only the program knows the form.
+FREE = ("HyperParameterValue", "TrainingEnvironmentValue")
 JOB = "letters, digits and inner hyphens"
 VARIABLE = "letters, digits and _, the first no digit"
 # What a pattern means, where people meet it.
@@ -89,7 +91,7 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
     shape = SHAPES[name]
     kind = shape["type"]
     if not fits(kind, value):
-        if kind == "string" and value is not None:
+        if kind == "string" and (isinstance(value, (bool, int, float)) or name in FREE):
             yield f"{path} must be text: write {brief(json.dumps(value))}.", True
         else:
             yield f"{path} must be {TYPES[kind][1]}; it is {brief(value)}.", True
@@ -110,9 +112,10 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
         yield f"{path} is {brief(value)}; it must be {words}.", True
     elif value not in shape.get("enum", [value]):
         meant = [known for known in shape["enum"] if near(value, known)]
+        meant = meant or get_close_matches(value, shape["enum"], 1, 0.8)
         some = f": {listed(shape['enum'])}" if len(shape["enum"]) < 9 else ""
         lead = f"; do you mean {listed(meant)}?" if meant else f"{some}."
-        sure = any(misspelt(value, known) for known in meant)
+        sure = any(near(value, known) and misspelt(value, known) for known in meant)
         yield f"{path}: {brief(value)} is not {KNOWN}{lead}", sure
 
 

@@ -55,6 +55,9 @@ def problems(request: dict) -> Iterator[str]:
         if found:
             names = [each.rpartition(".")[2] for each in [one, *found]]
             yield f"{names[0]} goes without {' and '.join(names[1:])}: take one of them out."
+    local = member(request, "CheckpointConfig.LocalPath") or CHECKPOINTS
+    if not local.startswith("/"):
+        yield f'CheckpointConfig.LocalPath is "{local}": write a whole path, {CHECKPOINTS}.'
     yield from channel_problems(request)
     yield from resource_problems(request)
 

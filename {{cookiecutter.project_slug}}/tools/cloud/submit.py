@@ -175,7 +175,9 @@ def refuse(operation: str, request: dict) -> list[str]:
     """Raise UserError for what AWS's own model would refuse; return what it does not know."""
     wrong, doubtful = check(operation, request)
     if wrong:
-        raise UserError("\n".join(wrong))
+        # Where something is missing, what is not known may stand in its place.
+        aside = doubtful if any("is missing" in each for each in wrong) else []
+        raise UserError("\n".join([*aside, *wrong]))
     return doubtful
 
 
