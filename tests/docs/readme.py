@@ -11,6 +11,7 @@ VARIABLES = {
     'ARGS="--hyperparameter NAME=VALUE"': "test_a_variable_behind_make_train",
     'ARGS="--stop-after 5"': "test_stop_after_ends",
     'ARGS="--interrupt-after 5"': "test_an_interrupted_run_resumes",
+    'ARGS="--resume RUN"': "test_a_run_resumes_from_the_checkpoints_of_an_earlier_one",
     'ARGS="--hosts 2"': "test_several_hosts_train_one_model",
     'ARGS="--hosts 2 --kill-host algo-2:5"': "test_a_killed_host_fails_the_job",
     "ARGS=--no-network": "test_without_network_it_trains_too",

@@ -40,6 +40,7 @@ COMMANDS = {
     "make push": "test_a_commit_is_pushed_once",
     "make push BUILDER=codebuild": "test_codebuild_builds_and_pushes",
     "make check contract": "test_it_trains_and_passes_all_that_is_shipped",
+    'make train ARGS="--resume RUN"': "test_a_run_resumes_from_the_checkpoints_of_an_earlier_one",
     "make train ARGS=--no-network": "test_without_network_it_trains_too",
     'make train ARGS="--stop-after 5"': "test_stop_after_ends",
     "make train test check contract": "test_it_trains_and_passes_all_that_is_shipped",

@@ -538,6 +538,13 @@ def test_steps_are_counted_where_a_line_names_none(laptop):
     ]
 
 
+def test_a_step_is_found_behind_a_progress_bar(laptop):
+    bar = r"printf '\\r1/8\\r8/8step=7 training:log_loss=0.5\n'"
+    laptop.train(RUN=f"{bar}; echo timestep=3 training:log_loss=0.4")
+    steps = [step for step, *_ in laptop.report["metrics"]["training:log_loss"]]
+    assert steps == [7, 2]
+
+
 def test_a_long_run_leaves_a_report_of_bearable_size(laptop):
     laptop.train(RUN="for i in $(seq 5000); do echo step=$i training:log_loss=$i; done")
     points = laptop.report["metrics"]["training:log_loss"]

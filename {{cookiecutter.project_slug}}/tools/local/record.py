@@ -21,7 +21,8 @@ TEXT = {"encoding": "utf-8", "errors": "replace"}
 POINTS = 500
 # While a run goes on, its report is so old at most, in seconds.
 PERIOD = 2
-STEP = re.compile(r"\bstep=(\d{1,15})\b")
+# Behind a progress bar it may be glued to a number.
+STEP = re.compile(r"(?<![A-Za-z_])step=(\d{1,15})\b")
 
 
 class Record:
