@@ -92,3 +92,11 @@ test_that("metrics that are no numbers cost no model, and the log says which", {
   run <- train_with(metrics = "model_metrics <- function(model) list(a = NA, b = TRUE, c = -Inf)")
   expect_match(run$stdout, "^step=1 a=nan b=1 c=-inf$", all = FALSE)
 })
+
+test_that("a package that job/ needs and packages.txt has lost is told", {
+  expect_failure_sentence(
+    job$require_package("nosuchpackage"),
+    "The package nosuchpackage is not in the image, and job/ needs it: add it to packages.txt."
+  )
+  expect_silent(job$require_package("jsonlite"))
+})

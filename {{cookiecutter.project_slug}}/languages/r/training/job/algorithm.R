@@ -77,6 +77,7 @@ default_metadata <- function(model) {
 
 # Put the defaults where model.R defines nothing, beside what it defines.
 complete_model <- function() {
+  require_package("jsonlite")
   needed <- c("hyperparameters", "read", "metrics", "save")
   if (!exists("model_step", globalenv())) needed <- c(needed, "fit")
   for (name in paste0("model_", needed)) {
@@ -89,6 +90,13 @@ complete_model <- function() {
   for (name in defaults) {
     ours <- sub("default", "model", name)
     if (!exists(ours, globalenv())) assign(ours, get(name), globalenv())
+  }
+}
+
+# What job/ needs may have gone from packages.txt with the packages of another model.
+require_package <- function(name) {
+  if (!nzchar(system.file(package = name))) {
+    fail("The package ", name, " is not in the image, and job/ needs it: add it to packages.txt.")
   }
 }
 
