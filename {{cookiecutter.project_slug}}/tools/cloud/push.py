@@ -291,7 +291,7 @@ class Push:
     def send(self) -> None:
         """Push the image under its tag."""
         remote = f"{self.registry}/{self.repository}:{self.tag}"
-        form = ["--format", "v2s2"] if "--format" in flags_of(self.engine, "push") else []
+        form = ["--format", "v2s2"] if "--format" in flags_of(self.engine, "push")() else []
         self.do("the tag", [self.engine, "tag", self.image, remote])
         self.do("the push", [self.engine, "push", *form, remote])
         if not self.dry_run:

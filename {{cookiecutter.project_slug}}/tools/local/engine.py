@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import image
@@ -54,10 +54,17 @@ def call(*command: str) -> subprocess.CompletedProcess:
     )
 
 
-def flags_of(engine: str, command: str) -> set[str]:
-    """Return the flags that this command of the engine knows."""
-    found = call(engine, command, "--help")
-    return set(re.findall(r" (--[\w-]+)(?= )", found.stdout + found.stderr))
+def flags_of(engine: str, command: str) -> Callable[[], set[str]]:
+    """Ask the engine for the flags that this command knows; what is returned waits for them."""
+    asked = subprocess.Popen(
+        [engine, command, "--help"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return lambda: set(re.findall(r" (--[\w-]+)(?= )", asked.communicate()[0]))
 
 
 def require_image(engine: str, name: str) -> None:
@@ -122,9 +129,10 @@ def build_command(engine: str, name: str, platform: str, arguments: Sequence[str
     That is one manifest of Docker's, not an index of OCI (C82, C83).
     """
     command = build_start(engine, platform, arguments)
+    asked = flags_of(engine, "build")  # Answers while the tag is found.
     for label in image.labels(image.tag()):
         command += ["--label", label]
-    flags = flags_of(engine, "build")
+    flags = asked()
     if "--provenance" in flags:
         # BuildKit: without these an OCI index, which SageMaker's endpoints refuse.
         command += ["--provenance=false", "--sbom=false"]

@@ -150,20 +150,37 @@ def run_job(job: Job, runners: list[Runner], options: argparse.Namespace, record
         name, after = options.kill_host
         events.append((after, lambda: kill_host(job, runners, name)))
     try:
+        run_to_report(job, runners, options, events)
+        return 0 if show(job, record) else 1
+    finally:
+        with uninterrupted():
+            for runner in runners:
+                runner.end_removal()
+
+
+def run_to_report(
+    job: Job, runners: list[Runner], options: argparse.Namespace, events: list
+) -> None:
+    """Run the job, then clean up what its report needs; the containers' removal has begun."""
+    try:
         if options.interrupt_after is None or interrupt(job, runners, options.interrupt_after):
             follow(job, runners, *events)
     finally:
         with uninterrupted():
             for runner in runners:
-                runner.remove()
+                runner.begin_removal()
             runners[0].own_folders()
+
+
+def show(job: Job, record: Record) -> bool:
+    """Report the run, on its page too; return whether all is well."""
     well = report(job, record)
     try:
         write_pages()
         say(f"Page: {relative(job.folder / 'report.html')}")
     except UserError as error:
         note(str(error))
-    return 0 if well else 1
+    return well
 
 
 # ---- Following a run -----------------------------------------------------------------------

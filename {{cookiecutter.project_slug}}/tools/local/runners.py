@@ -22,6 +22,8 @@ from local.engine import STUDIO_NETWORK, bind, call, in_studio
 from repository import relative
 from terminal import UserError, say, uninterrupted
 
+SILENT = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+
 
 class Runner:
     """Runs the program on a host, shows its log and notes its exit code."""
@@ -31,6 +33,19 @@ class Runner:
         self.host = host
         self.process: subprocess.Popen | None = None
         self.ended = threading.Event()
+        self.removal: subprocess.Popen | None = None
+
+    def remove(self) -> None:
+        """Leave nothing of the program where it ran but its files."""
+        self.begin_removal()
+        self.end_removal()
+
+    def begin_removal(self) -> None:
+        """Begin with that: the report of the run needs not wait for it."""
+        raise NotImplementedError
+
+    def end_removal(self) -> None:
+        """Wait for its end."""
 
     def begin(self, command: list[str], **options: object) -> None:
         """Start a command with one stream for its log; Ctrl-C reaches us alone."""
@@ -162,16 +177,21 @@ class Container(Runner):
         finally:
             self.own_folders()
 
-    def remove(self) -> None:
-        """Remove the container; note why it was killed where the engine knows."""
+    def begin_removal(self) -> None:
+        """Have the engine remove the container; note why it was killed where the engine knows."""
         if self.host.code == 137:
             state = call(self.engine, "inspect", "--format", "{{.State.OOMKilled}}", self.name)
             if state.stdout.strip() == "true":
                 self.host.killed_by = "the memory was full"
-        call(self.engine, "rm", "--force", self.name)
+        self.removal = subprocess.Popen([self.engine, "rm", "--force", self.name], **SILENT)
         while self.process and self.process.poll() is None:  # perhaps it was not made yet
             time.sleep(0.2)
             call(self.engine, "rm", "--force", self.name)
+
+    def end_removal(self) -> None:
+        """Wait until the container is gone."""
+        if self.removal:
+            self.removal.wait()
 
     def own_folders(self) -> None:
         """Give the job's folders to the user: the container wrote them as root."""
@@ -224,7 +244,7 @@ class HostProcess(Runner):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def remove(self) -> None:
+    def begin_removal(self) -> None:
         """End what is still there; nothing else remains."""
         if self.process and self.process.poll() is None:
             self.kill()
