@@ -48,8 +48,7 @@ public final class Train {
   static void run(Supplier<Algorithm> algorithm, String... arguments) {
     Train train = new Train(Stop.onSigterm());
     Log.useUtf8();
-    System.exit(
-        train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments))));
+    Outcome.end(train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments))));
   }
 
   /** Reads the settings and meets the other hosts. */
