@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import training.job.Algorithm;
 import training.job.Cluster;
@@ -98,6 +99,7 @@ public final class Toy implements Algorithm {
         thread.start();
         thread.join();
       }
+      case "thread left behind" -> new Thread(() -> LockSupport.parkNanos(Long.MAX_VALUE)).start();
       case "half" -> throw new IllegalStateException("\ud83d");
       case "class" -> throw new NoClassDefFoundError("some/Library");
       default -> { }

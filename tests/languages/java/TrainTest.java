@@ -265,6 +265,11 @@ class TrainTest {
   }
 
   @Test
+  void threadThatAModelLeavesBehindEndsWithTheJob() throws Exception {
+    assertEquals(0, job.run("--trouble", "thread left behind").exitCode());
+  }
+
+  @Test
   void failureOfAnEarlierRunIsRemoved() throws Exception {
     Files.writeString(root.resolve("output/failure"), "old");
 
