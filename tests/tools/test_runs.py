@@ -176,6 +176,15 @@ def test_odd_values_are_shown_as_they_are(shelf):
     assert "m  5" in shelf.runs()
 
 
+def test_long_numbers_touch_neither_the_curve_nor_the_edge(shelf):
+    values = [-9.99954e-21, 9.99912e-21]
+    points = [[step, values[step % 2], step * 0.1] for step in range(1, 10)]
+    shelf.put("run", report(metrics={"loss": points}))
+    assert "    loss  9.99912e-21 █▁█▁█▁█▁█\n" in shelf.runs()
+    labels = re.findall(r'text-anchor="end"[^>]*>([-+.0-9e]+)<', shelf.page("run/report.html"))
+    assert {"1e-20", "-1e-20"} <= set(labels) and all(len(each) <= 7 for each in labels)
+
+
 def test_text_in_pages_is_escaped(shelf):
     evil = report(
         **dict.fromkeys(("command", "image", "status", "reason", "started"), EVIL),

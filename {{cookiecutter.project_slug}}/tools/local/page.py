@@ -124,6 +124,12 @@ def show_spans(main: Element, spans: Sequence[dict], report: dict) -> None:
         put(svg, "line", class_="mark", x1=at, x2=at, y1=0, y2=10)
 
 
+def short(value: float) -> str:
+    """Return a number in as many digits as the margin of a chart takes."""
+    texts = [f"{value:.{digits}g}" for digits in (4, 3, 2, 1)]
+    return next((text for text in texts if len(text) <= 7), texts[-1])
+
+
 def draw(charts: Element, name: str, series: Sequence[list], events: Sequence[dict] = ()) -> None:
     """Add the curves of a metric over its steps, one for each run, and marks of the events."""
     figure = put(charts, "figure")
@@ -138,7 +144,7 @@ def draw(charts: Element, name: str, series: Sequence[list], events: Sequence[di
     svg = put(figure, "svg", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=name)
     for value in {min(values), (min(values) + max(values)) / 2, max(values)}:
         put(svg, "line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y(value), y2=y(value))
-        put(svg, "text", f"{value:.4g}", x=LEFT - 5, y=y(value) + 3, text_anchor="end")
+        put(svg, "text", short(value), x=LEFT - 5, y=y(value) + 3, text_anchor="end")
     for step, anchor in {(min(steps), "start"), (max(steps), "end")}:
         place = LEFT if anchor == "start" else WIDTH - RIGHT
         put(svg, "text", f"step {step:g}", x=place, y=HEIGHT - 6, text_anchor=anchor)

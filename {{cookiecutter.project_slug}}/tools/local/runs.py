@@ -100,7 +100,7 @@ def lines_of(report: dict, differing: Sequence[str], width: int = 0) -> list[str
     width = max(map(len, report["metrics"]), default=0)
     for name, points in report["metrics"].items():
         if points:
-            lines.append(f"    {name:{width}}  {points[-1][1]:<11.6g}{curve(points)}")
+            lines.append(f"    {name:{width}}  {points[-1][1]:<10.6g} {curve(points)}")
     return lines
 
 
