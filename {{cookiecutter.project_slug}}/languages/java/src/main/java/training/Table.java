@@ -12,6 +12,7 @@ import java.util.List;
 import training.job.Cluster;
 import training.job.JobFiles;
 import training.job.Log;
+import training.job.TrainingFailure;
 
 /**
  * The rows of a channel's CSV files as 32-bit floats, the target last.
@@ -126,16 +127,15 @@ final class Table {
         places = header.stream().mapToInt(Table.this::placeOf).toArray();
         return true;
       }
-      String line = ", line " + getStartingLineNumber();
       if (getFieldCount() != places.length) {
-        throw Csv.failure(file, "%s: %s fields, but the header has %s".formatted(
-            line, getFieldCount(), places.length));
+        throw failure(": %s fields, but the header has %s"
+            .formatted(getFieldCount(), places.length));
       }
       if (blank != null) {
         set(0, blank, 0, blank.length);
       }
       if (problem != null) {
-        throw Csv.failure(file, "%s, %s".formatted(line, problem));
+        throw failure(", " + problem);
       }
       try {
         rows.add(row);
@@ -143,6 +143,11 @@ final class Table {
         throw new UncheckedIOException(e);
       }
       return true;
+    }
+
+    /** Not made before it is thrown: a text for each row would fill the heap. */
+    private TrainingFailure failure(String sentence) {
+      return Csv.failure(file, ", line " + getStartingLineNumber() + sentence);
     }
 
     private void checkColumns() {
