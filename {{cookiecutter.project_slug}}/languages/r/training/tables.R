@@ -292,11 +292,15 @@ over_rows <- function(channel, combine, summarise, ...) {
 
 over_own_rows <- function(channel, combine, summarise, ...) {
   result <- NULL
+  blocks <- 0
   for (table in shard$tables[[channel]]) {
     if (!shard$in_memory) table <- take_back(table)
     for (start in seq(1, length(table[[1]]), by = rows_per_block)) {
       rows <- start:min(start + rows_per_block - 1, length(table[[1]]))
       found <- summarise(make_block(lapply(table, `[`, rows)), ...)
+      # Else R would let the garbage of blocks grow to two thirds of the rows.
+      blocks <- blocks + 1
+      if (blocks %% 12 == 0) gc(full = FALSE)
       result <- if (is.null(result)) found else combine(result, found)
     }
   }
