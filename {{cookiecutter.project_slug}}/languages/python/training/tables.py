@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy
 import polars
 
 from columns import Columns, find_stray, is_missing
@@ -84,16 +85,17 @@ def read_tables(path: Path, header: list[str], columns: Columns) -> Iterator[pol
     try:
         with named(path):
             for table in read(path, header, columns):
-                numbers = table.select(polars.all().exclude(list(columns.codes)))
-                infinite = numbers.select(polars.any_horizontal(polars.all().is_infinite().any()))
-                target = table[columns.target].is_in([0.0, 1.0]).fill_null(False)
-                if infinite.item() or not target.all() or not columns.number(table):
+                # By numpy, which looks at so few rows several times faster than polars.
+                numbers = [table[name].to_numpy() for name in header if name not in columns.codes]
+                target = table[columns.target].to_numpy()
+                wrong = any(numpy.isinf(column).any() for column in numbers)
+                if wrong or not numpy.isin(target, (0, 1)).all() or not columns.number(table):
                     _find_fault(path, header, columns)
                 codes = [
                     polars.col(name).replace_strict({**new, "": None}, return_dtype=polars.Float32)
                     for name, new in columns.codes.items()
                 ]
-                yield table.with_columns(codes).select(columns.names)
+                yield (table.with_columns(codes) if codes else table)[columns.names]
     except polars.exceptions.PolarsError as error:
         _find_fault(path, header, columns)
         raise TrainingFailure(
