@@ -126,6 +126,7 @@ FILES = {
         Dockerfile
         overrides.txt
         contract.ini
+        examples/predict.py
         requirements.in
         requirements.txt
         tests/test_model.py
@@ -152,6 +153,7 @@ FILES = {
         .lintr
         Dockerfile
         contract.ini
+        examples/predict.R
         packages.txt
         tests/lint.R
         tests/test_model.R
@@ -179,6 +181,7 @@ FILES = {
         Dockerfile
         checkstyle.xml
         contract.ini
+        examples/Predict.java
         pom.xml
         src/main/java/training/Categories.java
         src/main/java/training/Columns.java

@@ -22,7 +22,10 @@ PASSED = {
 def add_tests(language, repository):
     shutil.copytree(MODELS / language, repository / TESTS[language], dirs_exist_ok=True)
     if language == "java":  # whose test stage has the sources alone
-        shutil.copy(repository / "README.md", repository / TESTS[language])
+        tests = repository / TESTS[language]
+        shutil.copy(repository / "README.md", tests)
+        # Under another name, so that it is not compiled as one of the tests.
+        shutil.copy(repository / "examples/Predict.java", tests / "Predict.txt")
 
 
 def test_the_algorithm_does_what_is_said_of_it(bake, language, make):

@@ -11,23 +11,25 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The Java of the README, run as it stands there. */
+/** The model of the README and the examples, run as they stand there. */
 class ReadmeTest {
   private static final String CLASSES = System.getProperty("java.class.path");
+
+  private static final Path TESTS = Path.of("src/test/java/training");
 
   @TempDir private Path folder;
 
   @Test
   void modelToStartFromTrainsAndSaysWhatIsWrongInOneSentence() throws Exception {
     Path sources = Files.createDirectories(folder.resolve("sources"));
-    Files.writeString(sources.resolve("Model.java"), code(0));
+    Files.writeString(sources.resolve("Model.java"), model());
     int compiled = ToolProvider.getSystemJavaCompiler().run(null, null, null,
         "-Xlint:all", "-Werror", "-d", folder.resolve("classes").toString(), "-cp", CLASSES,
         sources.resolve("Model.java").toString());
@@ -46,7 +48,7 @@ class ReadmeTest {
     assertTrue(Files.exists(folder.resolve("ml/model/metadata.json")));
     assertTrue(run(1, environment, "-cp", path, "training.Train", "--target", "c")
         .endsWith("a.csv has no column c.\n"));
-    assertTrue(code(0).lines().count() <= 60);
+    assertTrue(model().lines().count() <= 60);
   }
 
   @Test
@@ -59,15 +61,16 @@ class ReadmeTest {
     }
     run(0, Map.of("SAGEMAKER_BASE_DIR", ml.toString(), "OMP_NUM_THREADS", "1"),
         "-cp", CLASSES, "training.Train", "--rounds", "20");
-    Path elsewhere = Files.createDirectories(folder.resolve("elsewhere/data/validation"));
-    Files.copy(data, elsewhere.resolve("penguins.csv"));
-    Files.move(ml.resolve("model"), folder.resolve("elsewhere/model"));
-    Files.writeString(folder.resolve("elsewhere/Predict.java"), code(1));
+    Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));
+    Files.copy(data, elsewhere.resolve("rows.csv"));
+    Files.move(ml.resolve("model"), elsewhere.resolve("model"));
+    Files.copy(TESTS.resolve("Predict.txt"), elsewhere.resolve("Predict.java"));
     String libraries = Arrays.stream(CLASSES.split(File.pathSeparator))
         .filter(each -> each.endsWith(".jar"))
         .collect(Collectors.joining(File.pathSeparator));
 
-    List<String> predicted = run(0, Map.of(), "-cp", libraries, "Predict.java").lines().toList();
+    String[] words = {"-cp", libraries, "Predict.java", "model", "rows.csv"};
+    List<String> predicted = run(0, Map.of(), words).lines().toList();
 
     List<String> rows = Files.readAllLines(data);
     double right = 0;
@@ -81,17 +84,15 @@ class ReadmeTest {
     assertEquals(
         (double) metrics.get("validation:accuracy"), right / predicted.size(), 1e-6);
     Files.createDirectory(folder.resolve("elsewhere/model/.saving"));
-    assertTrue(run(1, Map.of(), "-cp", libraries, "Predict.java")
-        .contains("the job was killed while it saved: the model is not whole"));
+    assertEquals("The job was killed while it saved: the model is not whole.\n",
+        run(1, Map.of(), words));
   }
 
-  private static String code(int number) throws IOException {
-    return Pattern.compile("(?ms)^```java\n(.*?)^```$")
-        .matcher(Files.readString(Path.of("src/test/java/training/README.md"))).results()
-        .map(MatchResult::group)
-        .map(block -> block.replaceAll("^```java\n|```$", ""))
-        .toList()
-        .get(number);
+  private static String model() throws IOException {
+    Matcher block = Pattern.compile("(?ms)^```java\n(.*?)^```$")
+        .matcher(Files.readString(TESTS.resolve("README.md")));
+    assertTrue(block.find());
+    return block.group(1);
   }
 
   /** Returns what a Java program says, in the folder "elsewhere" if there is one. */

@@ -141,7 +141,7 @@ class TextColumnsTest {
         () -> model(Map.of("training", training, "validation", validation), 0)).getMessage();
 
     assertEquals(validation + ", line 3, column \"mass\": \"43\" is in no row of training, "
-        + "where \"4O\" makes a text of the column.", sentence);
+        + "where \"4O\" makes the column text.", sentence);
   }
 
   @Test

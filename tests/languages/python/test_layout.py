@@ -41,4 +41,4 @@ def test_no_file_is_long():
     lines = {path: len(path.read_text().splitlines()) for path in CODE.rglob("*.py")}
     assert max(lines.values()) <= 400
     ours = [number for path, number in lines.items() if path.parent == CODE / "job"]
-    assert sum(ours) + lines[CODE / "train.py"] <= 1400
+    assert sum(ours) + lines[CODE / "train.py"] <= 1500

@@ -1,4 +1,4 @@
-"""The Python of the README, run as it stands there."""
+"""The model of the README and the examples, run as they stand there."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-MODEL, PREDICTION = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+(MODEL,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def train(root, code, *arguments):
@@ -92,8 +92,8 @@ def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
         (copy / "penguins.csv").write_text("\n".join([f"{header},island", *rows]))
     done = train(tmp_path, REPOSITORY / "training", "--rounds", "20")
     assert done.returncode == 0, done.stderr
-    (tmp_path / "data").symlink_to(tmp_path / "input/data")
-    command = [sys.executable, "-I", "-c", PREDICTION.replace("print(", "print(*")]
+    command = [sys.executable, "-I", str(REPOSITORY / "examples/predict.py")]
+    command += ["model", "input/data/validation/penguins.csv"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert run.returncode == 0, run.stderr
     chances = [float(word) for word in run.stdout.split()]
@@ -103,7 +103,7 @@ def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
     metadata = json.loads((tmp_path / "model/metadata.json").read_text())
     assert right / len(lines) == pytest.approx(metadata["metrics"]["validation:accuracy"])
     assert metadata["categories"]["island"] == ["Biscoe", 'Dream, or "Biscoe"', "Torgersen"]
-    # Where a job was killed in the midst of saving, they say so.
+    # Where a job was killed in the midst of saving, it says so.
     (tmp_path / "model/.saving").mkdir()
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
-    assert "the job was killed while it saved: the model is not whole" in run.stderr
+    assert run.stderr == "The job was killed while it saved: the model is not whole.\n"

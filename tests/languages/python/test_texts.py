@@ -175,7 +175,7 @@ def test_a_typing_error_that_makes_a_text_of_a_column_is_named(write):
     other = write("is_male,a\n0,41.5\n1,43\n")
     sentence = (
         f'{other}, line 3, column "a": "43" is in no row of training, '
-        'where "4O" makes a text of the column.'
+        'where "4O" makes the column text.'
     )
     assert_refused(sentence, first, validation=[other])
     many = write("is_male,a\n0,4O\n" + "".join(f"1,{i}\n" for i in range(1001)), "many.csv")

@@ -803,7 +803,7 @@ test_that("a typing error that makes a text of a column is named", {
     quietly(read_model(list(training = file("training"), validation = file("validation")))),
     paste0(
       file("validation"), ', line 3, column "a": "43" is in no row of training, ',
-      'where "4O" makes a text of the column.'
+      'where "4O" makes the column text.'
     )
   )
   expect_failure_sentence(quietly(read_model(list(training = file("many")))), paste(

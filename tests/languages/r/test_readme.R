@@ -1,7 +1,7 @@
-# The R of the README, run as it stands there.
+# The model of the README and the examples, run as they stand there.
 
 readme <- paste(readLines(file.path(root, "README.md"), encoding = "UTF-8"), collapse = "\n")
-blocks <- regmatches(readme, gregexpr("(?s)\n```r\n.*?\n```\n", readme, perl = TRUE))[[1]] |>
+start_model <- regmatches(readme, gregexpr("(?s)\n```r\n.*?\n```\n", readme, perl = TRUE))[[1]] |>
   gsub(pattern = "^\n```r\n|```\n$", replacement = "")
 
 # Train the model to start from on these tables, by channel.
@@ -13,7 +13,7 @@ train_start <- function(tables, frame = parent.frame()) {
     utils::write.csv(tables[[channel]], file.path(folder, "a.csv"), row.names = FALSE)
   }
   program <- local_program(frame = frame)
-  cat(blocks[1], file = file.path(program, "model.R"))
+  cat(start_model, file = file.path(program, "model.R"))
   unlink(file.path(program, c("glm.R", "tables.R", "csv.R")))
   c(train_in(base, program = program), base = base)
 }
@@ -45,27 +45,25 @@ test_that("what is wrong with its data is one sentence", {
 
 test_that("the linter finds nothing in it", {
   linters <- lintr::linters_with_defaults(line_length_linter = lintr::line_length_linter(100))
-  found <- lintr::lint(text = strsplit(blocks[1], "\n")[[1]], linters = linters)
+  found <- lintr::lint(text = strsplit(start_model, "\n")[[1]], linters = linters)
   expect_length(found, 0)
 })
 
 test_that("it has no more lines than one reads", {
-  expect_lte(length(strsplit(blocks[1], "\n")[[1]]), 40)
+  expect_lte(length(strsplit(start_model, "\n")[[1]]), 40)
 })
 
-# Have the README's lines predict with the model of a job on its data.
+# Have the example predict with the model of a job.
 expect_predictions <- function(base) {
   testthat::expect_identical(train_in(base)$status, 0L)
-  file.symlink(file.path(base, "input/data"), file.path(base, "data"))
-  script <- withr::local_tempfile(lines = blocks[2], fileext = ".R")
-  predict <- function() {
-    processx::run("Rscript", c("--vanilla", script), wd = base, error_on_status = FALSE)
-  }
+  words <- c("--vanilla", normalizePath(file.path(root, "examples/predict.R")))
+  words <- c(words, "model", "input/data/validation/penguins.csv")
+  predict <- function() processx::run("Rscript", words, wd = base, error_on_status = FALSE)
   done <- predict()
   testthat::expect_identical(done$status, 0L, info = done$stderr)
-  testthat::expect_match(done$stdout, "\\$fit\n.*\\$se.fit\n")
+  testthat::expect_match(done$stdout, "probability +standard_error")
   dir.create(file.path(base, "model/.saving"))
-  sentence <- "the job was killed while it saved: the model is not whole"
+  sentence <- "The job was killed while it saved: the model is not whole."
   testthat::expect_match(predict()$stderr, sentence)
   done$stdout
 }

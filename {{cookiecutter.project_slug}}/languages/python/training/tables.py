@@ -188,7 +188,7 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
                     raise TrainingFailure(f'{cell}: "{text}": a missing value is an empty cell.')
                 if columns.agreed and text and text not in columns.codes[name]:
                     stray = find_stray(columns.codes[name])
-                    where = f', where "{stray}" makes a text of the column' if stray else ""
+                    where = f', where "{stray}" makes the column text' if stray else ""
                     raise TrainingFailure(f'{cell}: "{text}" is in no row of training{where}.')
                 continue
             number = TRUTHS.get(text.lower(), text)

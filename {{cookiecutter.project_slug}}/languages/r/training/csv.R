@@ -369,7 +369,7 @@ fault_of <- function(cell, value, is_text, levels) {
     sprintf('"%s"%s: a missing value is an empty cell.', cell, no_number)
   } else if (is_text) {
     stray <- find_stray(levels)
-    where <- if (is.na(stray)) "" else sprintf(', where "%s" makes a text of the column', stray)
+    where <- if (is.na(stray)) "" else sprintf(', where "%s" makes the column text', stray)
     sprintf('"%s" is in no row of training%s.', cell, where)
   } else if (is.finite(value)) {
     paste(cell, "is neither 0 nor 1.")

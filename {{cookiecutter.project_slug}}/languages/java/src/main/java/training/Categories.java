@@ -30,7 +30,7 @@ final class Categories {
       if (complete) {
         String stray = stray();
         throw new IllegalArgumentException("\"%s\" is in no row of training%s".formatted(text,
-            stray.isEmpty() ? "" : ", where \"%s\" makes a text of the column".formatted(stray)));
+            stray.isEmpty() ? "" : ", where \"%s\" makes the column text".formatted(stray)));
       }
       code = codes.size();
       codes.put(text, code);
