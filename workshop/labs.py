@@ -132,7 +132,9 @@ def broken_and_mended(name: str) -> Callable[[Runs], None]:
             look = f"cat {failure}; " if last["status"] == "Failed" else ""
             raise Undone(f"`{look}lab mend`: what the run said is what SageMaker would show.")
         if runs.broken == name:
-            raise Undone("`python3 tools check; lab mend`: what the check says without a build.")
+            raise Undone(
+                f"`python3 tools check; lab mend`: what the check says of {name}, without a build."
+            )
 
     return step
 

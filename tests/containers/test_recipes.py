@@ -160,7 +160,7 @@ def test_a_system_library_is_added(bake, language, shell, engine):
 @once
 def test_line_ends_are_mended(bake, language, shell):
     repository = bake(language, project_slug=f"line-ends-{language}")
-    (advice,) = [each for each in commands(readme_of(repository)) if each.startswith("git ")]
+    (advice,) = [each for each in commands(manual_of(repository)) if "--renormalize" in each]
     makefile = repository / "Makefile"
     text = makefile.read_bytes()
     makefile.write_bytes(text.replace(b"\n", b"\r\n"))
