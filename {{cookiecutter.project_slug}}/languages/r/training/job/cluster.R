@@ -245,7 +245,9 @@ welcome <- function(workers) {
     if (socketSelect(list(door), timeout = 1)) {
       visitor <- socketAccept(door, blocking = TRUE, open = "a+b", timeout = greeting_seconds)
       name <- read_greeting(visitor)
-      if (name %in% missing) {
+      # One may have gone while the leader waited at its door.
+      joined <- Filter(Negate(is_closed), joined)
+      if (name %in% setdiff(workers, names(joined))) {
         write_greeting(visitor, "welcome")
         joined[[name]] <- other_host(name, visitor)
       } else {
