@@ -52,7 +52,8 @@ class Model:
         exchange = 0.0
         if hosts > 1:
             exchange = self.exchange + messages(self.language, hosts) * LATENCY
-            exchange += traffic(self.language, columns, hosts) / BYTES_PER_SECOND
+            a_byte = self.per_byte + 1 / BYTES_PER_SECOND
+            exchange += a_byte * traffic(self.language, columns, hosts)
         return self.overhead + share + exchange, exchange
 
 
