@@ -154,9 +154,9 @@ def plain_place(value: str) -> str:
 def tuning_job(request: dict, tuning: dict) -> dict:
     """Return the CreateHyperParameterTuningJob request of a training job (C12, C95)."""
     algorithm = request["AlgorithmSpecification"]
-    for member in ("ContainerEntrypoint", "ContainerArguments", "TrainingImageConfig"):
-        if member in algorithm:
-            raise UserError(f"A tuning job takes no {member}: take it out (C12).")
+    for name in ("ContainerEntrypoint", "ContainerArguments", "TrainingImageConfig"):
+        if name in algorithm:
+            raise UserError(f"A tuning job takes no {name}: take it out (C12).")
     for name in ("TrainingJobDefinition", "TrainingJobDefinitions"):
         if name in tuning:
             raise UserError(f"{name} is made of training-job.json: take it out of tuning-job.json.")

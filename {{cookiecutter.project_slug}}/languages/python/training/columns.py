@@ -1,6 +1,7 @@
 """The columns of tables, and what numbers stand for the texts in them: on all hosts the same."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy
@@ -9,6 +10,7 @@ import polars
 from job import TrainingFailure, cluster
 from job.log import log
 
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
 MOST_TEXTS = 1000  # in a column
 # What other programs write for a missing value; here it is an empty cell.
 MISSING = {"na", "n/a", "#n/a", "null", "none", "nil", r"\n", "?", "-", "--", ".", "nan"}
@@ -75,16 +77,10 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def find_stray(texts: Iterable[str]) -> str:
+def find_stray(texts: Collection[str]) -> str:
     """Return the first text of a column that is no number, where most are: else an empty one."""
-    strays, numbers = [], 0
-    for text in texts:
-        try:
-            float(text)
-            numbers += 1
-        except ValueError:
-            strays.append(text)
-    return strays[0] if 0 < len(strays) < numbers else ""
+    strays = [text for text in texts if not NUMBER.fullmatch(text.strip())]
+    return strays[0] if strays and 2 * len(strays) < len(texts) else ""
 
 
 def _refuse_many(name: str, codes: dict[str, int]) -> None:

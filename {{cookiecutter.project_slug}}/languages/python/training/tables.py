@@ -18,12 +18,11 @@ from typing import BinaryIO
 import numpy
 import polars
 
-from columns import Columns, find_stray, is_missing
+from columns import NUMBER, Columns, find_stray, is_missing
 from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
 # Bytes of CSV, or rows of Parquet, that are read at once: few at first, to see what they are.
