@@ -343,8 +343,8 @@ def resume(options: argparse.Namespace) -> Proof:
 
 def finish(proof: Proof, failed: str) -> int:
     """Take down, say how it ended, return the exit code."""
-    note("\n==== Taking down. Ctrl-C does not end this: what would stay costs money. ====")
     with uninterrupted():
+        note("\n==== Taking down. Ctrl-C does not end this: what would stay costs money. ====")
         proof.take_down()
     left = proof.evidence["left"]
     proof.evidence["proved"] = not failed and not left

@@ -162,8 +162,8 @@ def take_class_down(options: argparse.Namespace) -> list[str]:
     for each in going:
         note(f"  {each}")
     confirm(options.yes, "these may go")
-    note("Ctrl-C does not end this: what would stay costs money.")
     with uninterrupted():
+        note("Ctrl-C does not end this: what would stay costs money.")
         return [*take_down(aws, groups), *take_down(aws, [shared])]
 
 

@@ -27,7 +27,14 @@ def prepare() -> None:
         stream.reconfigure(errors="backslashreplace")
     # A shell that starts a verb in the background has it ignore Ctrl-C.
     for each in INTERRUPTS:
-        signal.signal(each, signal.default_int_handler)
+        signal.signal(each, end)
+
+
+def end(*_: object) -> None:
+    """Raise KeyboardInterrupt, once: a second Ctrl-C must not break off the tidying up."""
+    for each in INTERRUPTS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def say(line: str) -> None:
