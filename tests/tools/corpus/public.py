@@ -156,6 +156,7 @@ WRONG = [
     ("train.py only, no ENTRYPOINT", app(PY), "entrypoint-missing", 'called "train"'),
     ("train off the PATH", image(PY, "WORKDIR /opt/ml/code", "COPY train .", files={"train": "#!/usr/bin/env python\n"}), "entrypoint-missing", "not on the PATH"),
     ("train without its x bit", image(PY, "COPY train /usr/local/bin/train", files={"train": "#!/usr/bin/env python\n"}), "not-executable", "chmod"),
+    ("run.sh without its x bit", image(PY, "WORKDIR /app", "COPY run.sh train.py ./", 'ENTRYPOINT ["./run.sh"]', files={"run.sh": '#!/bin/bash\nexec python train.py "$@"\n', **TRAIN}), "not-executable", 'start it by its interpreter, ["/bin/bash", "/app/run.sh"]'),
     ("supervisord", app(PY, "RUN pip install supervisor", 'ENTRYPOINT ["supervisord", "-c", "/app/supervisord.conf"]'), "other-program", "supervisord"),
     ("gradle run", app("gradle:8.8-jdk21", 'ENTRYPOINT ["gradle", "run"]', files={"build.gradle": ""}), "other-program", "gradle run"),
     # Interpreters.

@@ -201,7 +201,8 @@ def not_executable(repository: Repository) -> Found:
             yield repository.entry, f"{what}: write one, such as #!/bin/sh"
         if not is_set and repository.modes.get(name) is False:
             what = f"{name} is started by itself and is not executable: write COPY --chmod=0755"
-            yield repository.entry, f"{what}, or {advice(repository).removeprefix('write ')}"
+            by = json.dumps([*(interpreter_in(text) or ["sh"]), path])
+            yield repository.entry, f"{what}, or start it by its interpreter, {by}"
 
 
 @rule("error", "C1", of_image=True)
