@@ -274,6 +274,16 @@ def met(statement, context):
     )
 
 
+def lists(statements, prefix):
+    """Whether policies let the names of objects in the bucket be listed that begin so."""
+    return any(
+        "s3:ListBucket" in listed(one["Action"])
+        and any(each.endswith(":our-bucket") for each in listed(one["Resource"]))
+        and met(one, {"s3:prefix": prefix})
+        for one in statements
+    )
+
+
 def test_bucket_is_encrypted_private_and_refuses_plain_http(stack, cloud, region):
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack("team", region).outputs}
     bucket = cloud.backend("s3", REGIONS[region]).buckets[outputs["BucketName"]]
@@ -536,6 +546,17 @@ def test_no_right_of_a_repository_reaches_another_ones_things(reach, pair):
 
         assert all(touching(thing) for thing in own)
         assert not any(touching(thing) for thing in theirs), other
+        # Of the bucket that both share, the names of its own objects alone.
+        assert lists(statements, f"{one}/data/training/")
+        for prefix in ("", one, other, f"{other}/", f"{other}/data/training/"):
+            assert not lists(statements, prefix), prefix
+
+
+@pytest.mark.parametrize("who", ["ExecutionRole", "UserPolicy"])
+def test_objects_of_the_repository_are_listed_by_jobs_and_users(iam, who):
+    """SageMaker lists what a channel or a checkpoint names, which `make submit` does too."""
+    for place in ("data/training/", "checkpoints/seals--1/", "jobs/", "uploads/training-1a2b/"):
+        assert lists(iam.policies[who], f"seals/{place}"), place
 
 
 def test_a_role_is_passed_to_sagemaker_alone_and_no_other_one(iam):
