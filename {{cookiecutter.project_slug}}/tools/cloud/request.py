@@ -114,7 +114,7 @@ def cost(request: dict, jobs: int, most: float | None = None) -> str:
     hours = jobs * max(sum(count for _, count in choice) for choice in choices) * time / 3600
     bound = f"{hours:g} instance-hours"
     if most is not None:
-        bound = f"{most:.2f} USD ({bound})"
+        bound = f"{most:.2f} USD without storage ({bound})"
     kinds = " or ".join(
         " and ".join(f"{count} x {kind}" for kind, count in choice) for choice in choices
     )

@@ -175,9 +175,8 @@ def refuse(operation: str, request: dict) -> list[str]:
     """Raise UserError for what AWS's own model would refuse; return what it does not know."""
     wrong, doubtful = check(operation, request)
     if wrong:
-        # Where something is missing, what is not known may stand in its place.
-        aside = doubtful if any("is missing" in each for each in wrong) else []
-        raise UserError("\n".join([*aside, *wrong]))
+        # What is not known may stand in the place of what is missing.
+        raise UserError("\n".join([*doubtful, *wrong]))
     return doubtful
 
 
@@ -276,7 +275,7 @@ def read_options(verb: str, function: object, arguments: Sequence[str]) -> argpa
     add("--instance-type", metavar="TYPE", help="such as ml.m5.xlarge")
     add("--instance-count", metavar="N", type=int, help="the number of hosts")
     add("--max-runtime", metavar="S", type=int, help="stop the job after S seconds")
-    add("--max-cost", metavar="USD", type=float, help="refuse a job that may cost more")
+    add("--max-cost", metavar="USD", type=float, help="refuse a job whose instances may cost more")
     add("--role", metavar="ARN", help="the job's execution role (or SAGEMAKER_ROLE)")
     add("--bucket", metavar="NAME", help="for the placeholder's (or SAGEMAKER_BUCKET)")
     add("--region", help="must be that of the pushed image")
