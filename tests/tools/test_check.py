@@ -223,7 +223,7 @@ def test_a_finding_is_one_line_and_exit_code_1(written):
         done.stdout,
     )
     assert done.stderr == (
-        "Errors: 1, warnings: 0. --explain RULE teaches a rule.\n"
+        "Errors: 1, warnings: 0. python3 tools check --explain RULE teaches one.\n"
         "SageMaker would start: /bin/sh -c 'python train.py' train\n"
     )
 
