@@ -3,8 +3,9 @@
 
     .venv/bin/python scripts/take_down.py "penguins-*" [--region R] [--profile P] [--team] [--yes]
 
-A name is that of a pupil's repository; one that ends in * stands for all that begin so. It says
-what goes, and asks. Then it stops the jobs that run, removes stacks, roles, images, logs, and each
+A name is that of a pupil's stack; one that ends in * stands for all that begin so. Only what
+`make deploy` has made is meant, as CloudFormation knows it of the last 90 days. It says what goes,
+and asks. Then it stops the jobs that run, removes stacks, roles, images, logs, and each
 version of what the pupils have in the bucket, and asks AWS for each thing whether it is gone. What
 can't be removed does not keep the rest; a second run goes on with it.
 
@@ -18,6 +19,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
 
 from aws_things import (
     SIDE_BY_SIDE,
@@ -51,44 +53,33 @@ class Class:
     def __init__(self, aws: Aws, names: list[str]) -> None:
         self.aws = aws
         found = aws.answer("cloudformation", "describe-stacks")["Stacks"]
+        there = {each["StackName"]: each for each in found}
+        # Those that are gone, too: what outlives them is looked for by their names.
+        found = aws.answer("cloudformation", "list-stacks")["StackSummaries"]
         text = TEMPLATES["repository"].read_text(encoding="utf-8")
-        # Other stacks may be called like that too.
-        stacks = {
-            each["StackName"]: outputs_of(each)
+        ours = {
+            each["StackName"]
             for each in found
-            if "UserPolicyArn" in outputs_of(each)
-            # One whose creation failed has no outputs.
-            or f"\nDescription: {each.get('Description')}\n" in text
+            if f"\nDescription: {each.get('TemplateDescription')}\n" in text
         }
-        team = [each for each in found if each["StackName"] == TEAM]
-        self.shared = outputs_of(team[0]).get("BucketName") if team else None
-        self.names = sorted({each for name in names for each in self.meant(name, stacks)})
-        self.stacks = {name: each for name, each in stacks.items() if name in self.names}
-        self.others = sorted(set(stacks) - set(self.names))
-
-    def meant(self, name: str, stacks: dict) -> Iterator[str]:
-        """Yield the repositories that a name stands for, also those whose stacks are gone."""
-        begin = name.rstrip("*")
-        if begin == name:
-            yield name
-            return
-        yield from (each for each in stacks if each.startswith(begin))
-        found = self.aws.answer("ecr", "describe-repositories")["repositories"]
-        yield from (
-            each["repositoryName"] for each in found if each["repositoryName"].startswith(begin)
-        )
-        words = ("logs", "describe-log-groups", "--log-group-name-prefix", BUILDS + begin)
-        for each in self.aws.answer(*words)["logGroups"]:
-            yield each["logGroupName"].removeprefix(BUILDS)
-        if self.shared:
-            words = ("s3api", "list-objects-v2", "--bucket", self.shared, "--delimiter", "/")
-            found = self.aws.answer(*words, "--prefix", begin)
-            for each in found.get("CommonPrefixes") or ():
-                yield each["Prefix"].rstrip("/")
+        self.shared = outputs_of(there.get(TEAM)).get("BucketName")
+        for one in names:
+            if not any(fnmatchcase(each, one) for each in ours):
+                raise UserError(
+                    f"`make deploy` has made no stack {one} in {aws.region} in the last 90 days."
+                )
+        self.names = sorted(each for each in ours if any(fnmatchcase(each, one) for one in names))
+        self.stacks = {name: there[name] for name in self.names if name in there}
+        self.others = sorted((ours & set(there)) - set(self.names))
 
     def things(self, name: str) -> Iterator[Thing]:
         """Yield what a pupil may have, in the order in which it is removed."""
-        outputs = self.stacks.get(name, {})
+        stack = self.stacks.get(name)
+        outputs = outputs_of(stack)
+        given = {
+            each["ParameterKey"]: each["ParameterValue"]
+            for each in (stack or {}).get("Parameters", [])
+        }
         for each in ("PushPolicyArn", "UserPolicyArn"):
             if each in outputs:
                 yield holders_of(outputs[each], name)
@@ -96,7 +87,9 @@ class Class:
         yield jobs_of(job_prefix(name, TUNING), "hyper-parameter-tuning")
         prefixes = sorted({job_prefix(name, longest) for longest in (TRAINING, TUNING)})
         yield from (jobs_of(each, "training") for each in prefixes)
-        yield images_of(name)
+        # One that was there before the stack is another's.
+        if not given.get("EcrRepository"):
+            yield images_of(given.get("ImageName", name))
         yield from map(logs_of, prefixes)
         yield log_group_of(BUILDS + name)
         for bucket in sorted({outputs.get("BucketName"), self.shared} - {None}):

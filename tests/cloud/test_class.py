@@ -190,6 +190,31 @@ def test_of_an_account_for_the_class_alone_nothing_stays(cloud, desk):
     assert what_is_there(cloud) == [], said
 
 
+def test_what_is_only_called_so_is_left_alone(cloud, desk):
+    """Of penguins-* goes what `make deploy` made, whatever else there is of that name."""
+    cloud.client("ecr").create_repository(repositoryName="penguins-ada")
+    desk(page(0).replace("ada bob", "ada").replace("Max", "EcrRepository=penguins-ada Max"))
+    (bucket,) = [each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"]]
+    cloud.client("s3").put_object(Bucket=bucket, Key="penguins-shop/x", Body=b"1")
+    cloud.client("logs").create_log_group(logGroupName="/aws/codebuild/penguins-shop")
+    cloud.client("ecr").create_repository(repositoryName="penguins-shop")
+    queue = '{"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}'
+    cloud.client("cloudformation").create_stack(StackName="penguins-shop", TemplateBody=queue)
+    said = desk(page(4).strip() + " --yes")
+    assert "the stack penguins-ada" in said and "shop" not in said
+    found = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert {each["StackName"] for each in found} == {"sagemaker-team", "penguins-shop"}
+    found = cloud.client("ecr").describe_repositories()["repositories"]
+    assert {each["repositoryName"] for each in found} == {"penguins-ada", "penguins-shop"}
+    assert cloud.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    groups = cloud.client("logs").describe_log_groups()["logGroups"]
+    assert "/aws/codebuild/penguins-shop" in [each["logGroupName"] for each in groups]
+    said = desk(page(4).replace("penguins-*", "penguins-shop") + " --yes", code=1)
+    assert said == (
+        "`make deploy` has made no stack penguins-shop in us-east-1 in the last 90 days.\n"
+    )
+
+
 def test_a_name_that_means_all_is_refused(cloud, desk):
     said = desk(page(4).replace("penguins-*", "*") + " --yes", code=1)
     assert said == "A name needs three letters before its *: it would mean too much.\n"

@@ -24,6 +24,7 @@ OUTPUTS = {
     "UserPolicyArn",
 }
 LEAST = {
+    "ImageName": "seals",
     "BucketName": "our-bucket",
     "OidcProviderArn": "",
     "JobPrefix": "seals--",
@@ -502,6 +503,7 @@ def reach(stack, cloud, names):
     def look(repository):
         if repository not in made:
             prefixes = {
+                "ImageName": repository,
                 "JobPrefix": names.job_prefix(repository, 63),
                 "TuningPrefix": names.job_prefix(repository, 32),
             }

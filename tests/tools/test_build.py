@@ -1,6 +1,7 @@
 """tools/local/build.py and image.py against an engine that only writes down what it is asked."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -148,9 +149,15 @@ def test_clean_keeps_what_the_submitted_job_is_found_by(run):
     [
         ("1.dkr.ecr.us-east-1.amazonaws.com/a", "", "", "a", "a:local"),
         (f"{ACCOUNT}.dkr.ecr.us-east-1.x.y/a:b", ACCOUNT, "us-east-1", "a", "a:local"),
-        (f"{ACCOUNT}.dkr.ecr-fips.us-gov-west-1.x/t/a", ACCOUNT, "us-gov-west-1", "t/a", "a:local"),
-        ("localhost:5000/t/a:1", "", "", "t/a", "a:local"),
-        ("t/a:1", "", "", "t/a", "a:local"),
+        (
+            f"{ACCOUNT}.dkr.ecr-fips.us-gov-west-1.x/t/a",
+            ACCOUNT,
+            "us-gov-west-1",
+            "t/a",
+            "t/a:local",
+        ),
+        ("localhost:5000/t/a:1", "", "", "t/a", "t/a:local"),
+        ("t/a:1", "", "", "t/a", "t/a:local"),
         ("a:local", "", "", "a", "a:local"),
         (f"a@sha256:{64 * '0'}", "", "", "a", "a:local"),
         ("", "", "", "", ":local"),
@@ -162,6 +169,15 @@ def test_a_name_is_taken_apart(bake, name, account, region, repository, local):
     assert (found.account, found.region, found.repository) == (account, region, repository)
     assert found.local == local
     assert bool(found.digest) == ("@" in name)
+
+
+def test_two_teams_may_have_an_image_of_the_same_name(bake):
+    """Neither the stack of one nor its jobs, places and rights are the other's."""
+    image, names = load_tools(bake("python"), "image", "cloud.names")
+    stacks = [image.image_of(each).stack for each in ("x", "a/x", "b/x", "a-x", "c/a/x", "c-a/x")]
+    assert len({*stacks}) == 6 and stacks[0] == "x"
+    assert all(re.fullmatch("[a-z][a-z0-9-]*", each) for each in stacks)
+    assert len({names.job_prefix(each, 63) for each in stacks}) == 6
 
 
 @pytest.mark.parametrize("verb", ["build", "train", "deploy", "push"])

@@ -101,7 +101,7 @@ def test_what_sagemaker_would_start_is_told(bake, line, told):
     folder = bake("python")
     file = folder / "Dockerfile"
     file.write_text(re.sub(r"^ENTRYPOINT.*", line, file.read_text(), flags=re.MULTILINE))
-    assert run(folder).stderr.partition("teaches a rule.\n")[2] == told
+    assert run(folder).stderr.partition("teaches one.\n")[2] == told
     assert "SageMaker would" not in run(folder, "--format", "json").stderr
 
 

@@ -268,24 +268,28 @@ PRICES = {"ml.m5.large": 0.115, "ml.g6.xlarge": 1.0, "ml.g4dn.xlarge": 0.75, "ml
         (
             {"InstanceType": "ml.m5.large", "InstanceCount": 1},
             1,
-            "At most 0.12 USD without storage (1 instance-hours): 1 x ml.m5.large for up to 3600 s.",
+            "At most 0.12 USD without storage (1 instance-hours): "
+            "1 x ml.m5.large for up to 3600 s.",
         ),
         (
             {"InstanceType": "ml.m5.large", "InstanceCount": 2},
             10,
-            "At most 2.30 USD without storage (20 instance-hours): 10 jobs, each 2 x ml.m5.large for up to 3600 s.",
+            "At most 2.30 USD without storage (20 instance-hours): "
+            "10 jobs, each 2 x ml.m5.large for up to 3600 s.",
         ),
         # The dearest of what AWS may choose.
         (
             {"InstancePreferences": PREFERRED},
             1,
-            "At most 1.50 USD without storage (2 instance-hours): 1 x ml.g6.xlarge or 2 x ml.g4dn.xlarge for up to "
+            "At most 1.50 USD without storage (2 instance-hours): "
+            "1 x ml.g6.xlarge or 2 x ml.g4dn.xlarge for up to "
             "3600 s.",
         ),
         (
             {"InstancePreferences": [{"InstanceType": "ml.m5.large"}], "InstanceCount": 2},
             1,
-            "At most 0.23 USD without storage (2 instance-hours): 2 x ml.m5.large for up to 3600 s.",
+            "At most 0.23 USD without storage (2 instance-hours): "
+            "2 x ml.m5.large for up to 3600 s.",
         ),
         (
             {
@@ -295,7 +299,8 @@ PRICES = {"ml.m5.large": 0.115, "ml.g6.xlarge": 1.0, "ml.g4dn.xlarge": 0.75, "ml
                 ]
             },
             1,
-            "At most 2.12 USD without storage (3 instance-hours): 2 x ml.g6.xlarge and 1 x ml.m5.large for up to "
+            "At most 2.12 USD without storage (3 instance-hours): "
+            "2 x ml.g6.xlarge and 1 x ml.m5.large for up to "
             "3600 s.",
         ),
         (

@@ -37,13 +37,19 @@ class Image(NamedTuple):
 
     @property
     def stack(self) -> str:
-        """The name of the image alone, which the repository and its CloudFormation stack have."""
-        return self.repository.rpartition("/")[2]
+        """What the CloudFormation stack and all places in S3 are called like.
+
+        That is the image's name. A stack's has no slash: of team-a/x and team-b/x each is its own.
+        """
+        if "/" not in self.repository:
+            return self.repository
+        digest = hashlib.sha256(self.repository.encode()).hexdigest()
+        return f"{self.repository.replace('/', '-')}-{digest[:6]}"
 
     @property
     def local(self) -> str:
         """The image that `make build` makes."""
-        return f"{self.stack}:local"
+        return f"{self.repository}:local"
 
 
 def image_of(name: str) -> Image:

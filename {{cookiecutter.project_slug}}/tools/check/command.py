@@ -92,7 +92,8 @@ def show(findings: list[Finding], form: str) -> None:
     if findings and form == "text":
         warnings = len(findings) - errors
         print(
-            f"Errors: {errors}, warnings: {warnings}. python3 tools check --explain RULE teaches one.",
+            f"Errors: {errors}, warnings: {warnings}. "
+            "python3 tools check --explain RULE teaches one.",
             file=sys.stderr,
         )
 

@@ -60,11 +60,12 @@ def deploy_both(options: argparse.Namespace) -> int:
         names = ", ".join(sorted(known))
         raise UserError(f"There is no parameter {unknown[0]}; there are {names}.")
     aws = Aws(region, options.profile)
-    prefixes = {
+    names = {
+        "ImageName": image.repository,
         "JobPrefix": job_prefix(name, TRAINING),
         "TuningPrefix": job_prefix(name, TUNING),
     }
-    values = {**prefixes, **given}
+    values = {**names, **given}
     there = find(aws, name)
     if options.team or not (there or {"BucketName", "OidcProviderArn"} <= set(given)):
         team = None if options.team else find(aws, TEAM)

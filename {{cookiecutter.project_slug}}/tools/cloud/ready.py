@@ -53,7 +53,7 @@ def ready(jobs: int) -> Iterator[tuple[bool | None, str, str]]:
     outputs = outputs_of(stack)
     role = os.environ.get("SAGEMAKER_ROLE") or outputs.get("ExecutionRoleArn")
     bucket = os.environ.get("SAGEMAKER_BUCKET") or outputs.get("BucketName")
-    repository = outputs.get("RepositoryName", image.stack)
+    repository = outputs.get("RepositoryName", image.repository)
     with ThreadPoolExecutor() as pool:
         yield from pool.map(
             lambda each: answer(*each),
