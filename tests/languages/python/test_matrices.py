@@ -9,7 +9,6 @@ import sys
 from types import SimpleNamespace
 
 import numpy
-import polars
 import pytest
 import test_trees
 import xgboost
@@ -92,9 +91,7 @@ def test_hosts_that_go_different_ways_have_the_model_of_one_way(
 def test_a_channel_without_rows_on_this_host_stays_in_memory(monkeypatch):
     monkeypatch.setattr(matrices, "memory", lambda: 0)
     columns = Columns(["is_male", "a"], "a.csv", "is_male", {})
-    table = polars.DataFrame(
-        {"is_male": [0, 1], "a": [1, 2]}, dict.fromkeys(columns.names, polars.Float32)
-    )
+    table = numpy.float32([[1], [2]]), numpy.float32([0, 1])
     full, empty = matrices.spool([table], columns), matrices.spool([], columns)
     for training, validation in ((full, empty), (empty, full), (empty, empty)):
         built = matrices.build(
@@ -201,9 +198,7 @@ def test_the_memory_is_the_containers(tmp_path, files, expected):
 
 def test_the_rows_are_in_no_memory_of_their_own():
     columns = Columns(["a", "is_male"], "a.csv", "is_male", {})
-    table = polars.DataFrame(
-        {"a": [None, 1], "is_male": [0, 1]}, dict.fromkeys(columns.names, polars.Float32)
-    )
+    table = numpy.float32([[numpy.nan], [1]]), numpy.float32([0, 1])
     spool = matrices.spool([table, table], columns)
     assert spool.features.shape == (4, 1) and spool.targets.tolist() == [0, 1, 0, 1]
     assert type(spool.features) is type(spool.targets) is numpy.memmap

@@ -110,6 +110,26 @@ def test_a_file_is_read_in_pieces_that_end_where_a_row_ends(write, saved, monkey
             assert saved(model) == expected
 
 
+MARKS = {
+    "within a cell": '5" pipe',
+    "behind a cell": '"5" pipe',
+    "never closed": '"pipe',
+}
+
+
+@pytest.mark.parametrize("cell", MARKS.values(), ids=MARKS)
+@pytest.mark.parametrize("longest", [tables.LONGEST_ROW, 200])
+def test_a_stray_quotation_mark_is_named_by_its_line(write, monkeypatch, cell, longest):
+    monkeypatch.setattr(tables, "LONGEST_ROW", longest)
+    monkeypatch.setattr(tables, "PIECE", (100, 100))
+    sentence = (
+        "FILE, line 12: quotation marks must enclose a whole cell, and each within it stands twice."
+    )
+    for first, second in (("x", "y"), ("1", "2")):
+        rows = [f"{i % 2},{cell if i == 10 else first},{second}\n" for i in range(50_000)]
+        assert_refused(sentence, write(f"is_male,a,b\n{''.join(rows)}"))
+
+
 # ---- Which columns are of text -------------------------------------------------------------
 
 KINDS = {

@@ -375,6 +375,14 @@ FILES = {
         GOOD.encode("utf-16"),
         'FILE is UTF-16, as Excel\'s "Unicode text" is: save it as CSV UTF-8.',
     ),
+    "line ends of old Macs": (
+        GOOD.replace("\n", "\r"),
+        "FILE, line 1 ends with CR alone, as on old Macs: save it as CSV UTF-8.",
+    ),
+    "a cell without end": (
+        f"{GOOD}0,1,{200_000 * '2'}\n",
+        "FILE, line 6: field larger than field limit (131072).",
+    ),
     "Latin-1": (
         "is_male,größe\n0,1\n".encode("latin-1"),
         "FILE is not a text file in UTF-8: only CSV and Parquet can be read.",

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy
-import polars
 import xgboost
 from scipy.sparse import csr_matrix
 
@@ -62,22 +61,24 @@ class Spool:
         return rows * (8 * columns + 16)
 
 
-def spool(tables: Iterable[polars.DataFrame], columns: Columns) -> Spool:
-    """Write the tables one after another to files without a name, which go with the process."""
+def spool(tables: Iterable[tuple[numpy.ndarray, numpy.ndarray]], columns: Columns) -> Spool:
+    """Write the features and targets of tables, one after another, to files without a name.
+
+    They go with the process.
+    """
     complete = True
     with (
         named(Path(tempfile.gettempdir())),
-        tempfile.TemporaryFile() as features,
-        tempfile.TemporaryFile() as targets,
+        tempfile.TemporaryFile() as all_features,
+        tempfile.TemporaryFile() as all_targets,
     ):
-        for table in tables:
-            targets.write(table[columns.target].to_numpy())
-            numbers = table.drop(columns.target).to_numpy(order="c")
-            complete = complete and not numpy.isnan(numbers).any()
-            features.write(numbers)
-        rows = targets.tell() // 4
+        for features, targets in tables:
+            complete = complete and not numpy.isnan(features).any()
+            all_features.write(features)
+            all_targets.write(targets)
+        rows = all_targets.tell() // 4
         shape = rows, len(columns.features)
-        return Spool(_mapped(features, shape), _mapped(targets, (rows,)), complete)
+        return Spool(_mapped(all_features, shape), _mapped(all_targets, (rows,)), complete)
 
 
 def _mapped(file: BinaryIO, shape: tuple[int, ...]) -> numpy.ndarray:

@@ -25,9 +25,13 @@ from job.log import log
 
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
-# Bytes of CSV, or rows of Parquet, that are read at once: few at first, to see what they are.
+# Bytes of CSV that are read at once, few at first, to see what they are, and numbers of Parquet,
+# where polars unpacks a whole group of rows each time.
 PIECE = 2**16, 2**22
-ROWS_AT_ONCE = 100_000
+NUMBERS_AT_ONCE = 2**22
+LONGEST_ROW = 2**25  # bytes: what is longer is a quotation mark without its other one
+# A row whose quotation marks enclose whole cells, each of a cell's own written twice.
+QUOTED = re.compile(r'(("([^"]|"")*"|[^",]*)(,|$))*')
 
 # What other programs write in place of a number; an empty cell has no value.
 TRUTHS = {"true": "1", "false": "0", "": None}
@@ -73,28 +77,30 @@ def find_columns(headers: dict[Path, list[str]], target: str) -> Columns | None:
     )
 
 
-def read_tables(path: Path, header: list[str], columns: Columns) -> Iterator[polars.DataFrame]:
-    """Yield the rows of a file as 32-bit floats, its columns ordered as `columns`.
+def read_tables(
+    path: Path, header: list[str], columns: Columns
+) -> Iterator[tuple[numpy.ndarray, numpy.ndarray]]:
+    """Yield some rows of a file at a time: their features, ordered as `columns`, and targets.
 
-    It must have the same columns, in any order. A text becomes its number; True and False are 1 and
-    0, an empty cell is a missing value, a blank line is none.
+    They are 32-bit floats. The file must have the same columns, in any order. A text becomes its
+    number; True and False are 1 and 0, an empty cell is missing (NaN), a blank line is no row.
     """
     _check_columns(path, header, columns)
     read = _read_parquet if _is_parquet(path) else _read_csv
     try:
         with named(path):
             for table in read(path, header, columns):
-                # By numpy, which looks at so few rows several times faster than polars.
-                numbers = [table[name].to_numpy() for name in header if name not in columns.codes]
-                target = table[columns.target].to_numpy()
-                wrong = any(numpy.isinf(column).any() for column in numbers)
-                if wrong or not numpy.isin(target, (0, 1)).all() or not columns.number(table):
+                if not columns.number(table):
                     _find_fault(path, header, columns)
                 codes = [
                     polars.col(name).replace_strict({**new, "": None}, return_dtype=polars.Float32)
                     for name, new in columns.codes.items()
                 ]
-                yield (table.with_columns(codes) if codes else table)[columns.names]
+                features = table.with_columns(codes)[columns.features].to_numpy(order="c")
+                targets = table[columns.target].to_numpy()
+                if numpy.isinf(features).any() or not numpy.isin(targets, (0, 1)).all():
+                    _find_fault(path, header, columns)
+                yield features, targets
     except polars.exceptions.PolarsError as error:
         _find_fault(path, header, columns)
         raise TrainingFailure(
@@ -179,7 +185,7 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
         next(rows)
     for place, row in rows:
         if len(row) != len(header):
-            raise TrainingFailure(_ragged(place, len(row), header))
+            raise TrainingFailure(f"{place}: {len(row)} fields, but the header has {len(header)}.")
         for name, text in zip(header, row, strict=True):
             cell = f'{place}, column "{name}"'
             if name in columns.codes:
@@ -206,10 +212,6 @@ def _remedy(text: str) -> str:
     return ""
 
 
-def _ragged(place: str, fields: int, header: list[str]) -> str:
-    return f"{place}: {fields} fields, but the header has {len(header)}."
-
-
 # ---- CSV -----------------------------------------------------------------------------------
 
 
@@ -218,8 +220,7 @@ def _find_texts(path: Path, header: list[str]) -> set[str] | None:
     if _is_parquet(path):
         return {name for name, kind in _parquet_schema(path).items() if kind in TEXTS}
     undecided, texts, rows = set(header), set(), 0
-    # What can't be read is said when all is.
-    with contextlib.suppress(polars.exceptions.PolarsError):
+    try:
         for piece in _pieces(path, header):
             table = polars.read_csv(piece, infer_schema=False)
             rows += table.height
@@ -229,6 +230,9 @@ def _find_texts(path: Path, header: list[str]) -> set[str] | None:
                     texts |= {name} if _is_text(cell) else set()
             if not undecided:
                 break
+    except polars.exceptions.PolarsError:
+        for _ in _csv_rows(path):  # Raises where it is no CSV; all else is said when it is read.
+            pass
     return texts if rows else None
 
 
@@ -243,7 +247,7 @@ def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polar
     kinds = numbers | dict.fromkeys(texts, polars.String)
     for piece in _pieces(path, header):
         try:
-            table = polars.read_csv(piece, schema_overrides=kinds)
+            table = polars.read_csv(piece, schema=kinds)
         except polars.exceptions.PolarsError:
             # It may have columns of True and False, as pandas writes them.
             table = polars.read_csv(piece, infer_schema=False)
@@ -261,7 +265,7 @@ def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polar
 
 
 def _refuse_short_row(path: Path, header: list[str], columns: Columns, piece: bytes) -> None:
-    """Raise TrainingFailure if a row of the piece ends early; commas within quotes are no ends."""
+    # Commas within quotes are no ends.
     for row in csv.reader(io.StringIO(piece.decode(errors="replace"), newline="")):
         if len(row) < len(header) and any(map(str.strip, row)):
             _find_fault(path, header, columns)
@@ -273,28 +277,36 @@ def _pieces(path: Path, header: list[str]) -> Iterator[bytes]:
     csv.writer(line).writerow(header)
     beginning, rest, size = b"", b"", PIECE[0]
     with _open(path) as file:
-        while block := file.read(size):
-            end = block.rfind(b"\n") + 1
-            # Not within quotes, where a line may end too. (`in` is faster than `count`.)
-            quotes = b'"' in block or b'"' in rest
-            if quotes and (rest.count(b'"') + block.count(b'"', 0, end)) % 2:
-                end = _before_quotes(block, end)
-            if end:
-                yield b"".join((beginning, rest, memoryview(block)[:end]))
-                beginning, rest = line.getvalue().encode(), block[end:]
-                size = min(2 * size, PIECE[1])
-            else:
-                rest += block
+        while True:
+            # Read into the piece itself: a copy would take longer than reading.
+            start = beginning + rest
+            piece = io.BytesIO(bytes(len(start) + size))
+            with piece.getbuffer() as view:
+                view[: len(start)] = start
+                count = file.readinto(view[len(start) :])
+            if not count:
+                break
+            piece.truncate(len(start) + count)
+            end = max(_end_of_rows(piece.getvalue()), len(beginning))
+            rest = piece.getvalue()[end:]
+            if len(rest) > LONGEST_ROW:
+                raise polars.exceptions.ComputeError(f"a row is longer than {LONGEST_ROW} bytes")
+            if end > len(beginning):
+                piece.truncate(end)
+                yield piece.getvalue()
+                beginning, size = line.getvalue().encode(), PIECE[1]
     if rest:
         yield beginning + rest
 
 
-def _before_quotes(block: bytes, end: int) -> int:
-    """Return the end of the last line before `end` that is no line within quotes."""
-    odd = True
+def _end_of_rows(piece: bytes) -> int:
+    """Return the end of the last line that is no line within quotes; 0 if there is none."""
+    end = piece.rfind(b"\n") + 1
+    # `in` is faster than `count`.
+    odd = b'"' in piece and piece.count(b'"', 0, end) % 2
     while odd and end:
-        before = block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
-        odd ^= block.count(b'"', before, end) % 2
+        before = piece.rfind(b"\n", 0, piece.rfind(b'"', 0, end)) + 1
+        odd ^= piece.count(b'"', before, end) % 2
         end = before
     return end
 
@@ -308,15 +320,33 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
         for signature, problem in BEGINNINGS.items():
             if beginning.startswith(signature):
                 raise TrainingFailure(f"{name} {problem}")
-        reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        lines: list[str] = []  # of the row
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        reader = csv.reader(lines.append(line) or line for line in text)
+        first = 1  # line of the row
         try:
             for row in reader:
+                _refuse_marks(f"{name}, line {first}", "".join(lines))
                 if any("\0" in field for field in row):
                     raise TrainingFailure(not_text)
                 if row and row != [""] and not (len(row) == 1 and not row[0].strip()):
                     yield f"{name}, line {reader.line_num}", row
-        except (UnicodeDecodeError, csv.Error) as error:
+                first = reader.line_num + 1
+                lines.clear()
+        except csv.Error as error:
+            _refuse_marks(f"{name}, line {first}", "".join(lines))
+            raise TrainingFailure(f"{name}, line {first}: {error}.") from error
+        except UnicodeDecodeError as error:
             raise TrainingFailure(not_text) from error
+
+
+def _refuse_marks(place: str, row: str) -> None:
+    if row.endswith("\r"):
+        raise TrainingFailure(f"{place} ends with CR alone, as on old Macs: save it as CSV UTF-8.")
+    if '"' in row and not QUOTED.fullmatch(row.rstrip("\r\n")):
+        raise TrainingFailure(
+            f"{place}: quotation marks must enclose a whole cell, and each within it stands twice."
+        )
 
 
 @contextlib.contextmanager
@@ -346,8 +376,9 @@ def _read_parquet(path: Path, header: list[str], columns: Columns) -> Iterator[p
             raise TrainingFailure(f'{name_of(path)}, column "{name}": {kind} is no type of {what}.')
     kinds = dict.fromkeys(header, polars.Float32) | dict.fromkeys(texts, polars.String)
     rows = polars.scan_parquet(path, glob=False)
-    for start in range(0, rows.select(polars.len()).collect().item(), ROWS_AT_ONCE):
-        yield rows.slice(start, ROWS_AT_ONCE).cast(kinds).collect()
+    count = max(1, NUMBERS_AT_ONCE // len(header))
+    for start in range(0, rows.select(polars.len()).collect().item(), count):
+        yield rows.slice(start, count).cast(kinds).collect()
 
 
 def _parquet_schema(path: Path) -> dict[str, polars.DataType]:
