@@ -63,6 +63,16 @@ def test_it_trains_isolated_read_only_with_little_memory_c45_c72_c100(job):
     assert (job.model / "metadata.json").exists()
 
 
+@pytest.mark.parametrize("language", ["java"], indirect=True)
+@pytest.mark.parametrize("tmp", [(), ("--tmpfs", "/tmp:noexec")], ids=["read-only", "noexec"])
+def test_a_tmp_from_which_no_library_can_be_loaded_is_named(job, tmp):
+    done = job.run("train", options=("--read-only", *tmp))
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "XGBoost can't load its library: /tmp must be writable and executable, as with --tmpfs"
+    )
+
+
 def test_threads_follow_the_cpus_of_the_container_not_of_the_machine(job, language):
     job.threads = ()
     job.configure("hyperparameters", {STEPS[language]: "2"})

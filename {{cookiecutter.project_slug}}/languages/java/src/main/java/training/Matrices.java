@@ -60,7 +60,12 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
           matrices.count(channel, table.rows().rows(), cluster);
         }
       }
-      matrices.fill(tables, chooser.choose(tables));
+      Way way = chooser.choose(tables);
+      Xgboost.load();
+      matrices.fill(tables, way);
+    } catch (IOException e) {
+      Xgboost.load(); // Where the rows found no place, it says what it needs of that.
+      throw e;
     } finally {
       for (Spool table : tables.values()) {
         table.close();

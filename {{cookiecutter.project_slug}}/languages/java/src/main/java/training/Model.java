@@ -42,6 +42,11 @@ public final class Model implements Algorithm {
   private Cluster cluster = Cluster.ofOne();
   private Booster booster;
 
+  /** Makes a model; its library is loaded while the job's settings and data are read. */
+  public Model() {
+    Xgboost.startLoading();
+  }
+
   @Override
   public List<Hyperparameter<?>> hyperparameters() {
     return List.of(TARGET, ROUNDS, LEARNING_RATE, MAX_DEPTH, SUBSAMPLE, SEED);
@@ -70,7 +75,6 @@ public final class Model implements Algorithm {
   @Override
   public void read(Hyperparameters settings, Map<String, List<Path>> channels)
       throws IOException, XGBoostError, InterruptedException {
-    Xgboost.load();
     this.settings = settings;
     parameters = Map.of(
         "objective", "binary:logistic",

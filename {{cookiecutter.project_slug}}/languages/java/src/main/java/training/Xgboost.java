@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import ml.dmlc.xgboost4j.java.Booster;
 import ml.dmlc.xgboost4j.java.Communicator;
 import ml.dmlc.xgboost4j.java.DMatrix;
@@ -22,6 +24,13 @@ import training.job.TrainingFailure;
 /** XGBoost's own ways: how it loads, what it is called, how it says that a host is lost. */
 final class Xgboost {
   private static final int TRACKER_PORT = 9099;
+  private static final FutureTask<Void> LOADING = new FutureTask<>(() -> {
+    // Its own messages are stack traces; load() has what they say.
+    System.setProperty(
+        "org.apache.commons.logging.Log", "org.apache.commons.logging.impl.NoOpLog");
+    new DMatrix(new float[1], 1, 1, Float.NaN).dispose();
+    return null;
+  });
 
   private Xgboost() {}
 
@@ -113,20 +122,26 @@ final class Xgboost {
     return properties.getProperty("version");
   }
 
+  /** Begins to load: to unpack the native library takes as long as to read small data. */
+  static void startLoading() {
+    Thread thread = new Thread(LOADING, "load XGBoost");
+    thread.setDaemon(true); // A job that fails meanwhile does not wait for it.
+    thread.start();
+  }
+
   /** Has XGBoost unpack its native library to java.io.tmpdir and load it from there. */
-  static void load() throws XGBoostError {
-    // Its own messages are stack traces; what they say is in the sentence below.
-    System.setProperty(
-        "org.apache.commons.logging.Log", "org.apache.commons.logging.impl.NoOpLog");
+  static void load() throws InterruptedException {
+    LOADING.run(); // Nothing happens where it has begun.
     try {
-      new DMatrix(new float[1], 1, 1, Float.NaN).dispose();
-    } catch (XGBoostError | LinkageError e) {
+      LOADING.get();
+    } catch (ExecutionException e) {
       Throwable cause = e;
       while (cause.getCause() != null) {
         cause = cause.getCause();
       }
-      if (String.valueOf(cause.getMessage()).contains("cannot open shared object file")) {
-        throw e; // Which tells the library that is missing.
+      if (cause instanceof LinkageError missing
+          && String.valueOf(cause.getMessage()).contains("cannot open shared object file")) {
+        throw missing; // Which tells the library.
       }
       throw new TrainingFailure(
           "XGBoost can't load its library: %s must be writable and executable, as with "

@@ -2,12 +2,12 @@ package training.job;
 
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -182,12 +182,9 @@ public final class Checkpoints {
       in.transferTo(OutputStream.nullOutputStream());
     }
     checksum.update(json);
-    try (DataOutputStream out =
-        new DataOutputStream(Files.newOutputStream(file, StandardOpenOption.APPEND))) {
-      out.write(json);
-      out.writeInt(json.length);
-      out.writeInt((int) checksum.getValue());
-    }
+    byte[] end = ByteBuffer.allocate(json.length + 2 * Integer.BYTES)
+        .put(json).putInt(json.length).putInt((int) checksum.getValue()).array();
+    Files.write(file, end, StandardOpenOption.APPEND);
   }
 
   /** Copies what the model wrote to a file of its own, and returns the hyperparameters. */
