@@ -73,11 +73,21 @@ def taken_over() -> tuple[dict[str, str], dict[str, dict]]:
     return {name: shape.name for name, shape in inputs.items()}, shapes
 
 
+def answers() -> list[str]:
+    """Return what AWS says of a job, and is no member of a request."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    operations = [model.operation_model(name) for name in OPERATIONS]
+    asked = {each for operation in operations for each in operation.input_shape.members}
+    told = [model.operation_model(name.replace("Create", "Describe")) for name in OPERATIONS]
+    return sorted({each for operation in told for each in operation.output_shape.members} - asked)
+
+
 def text() -> str:
     """Return the content of the file."""
     operations, shapes = taken_over()
     about = {"botocore": botocore.__version__, "day": f"{datetime.date.today()}"}
-    head = json.dumps(about | operations, indent=1).removesuffix("\n}")
+    about |= operations | {"answers": " ".join(answers())}
+    head = json.dumps(about, indent=1).removesuffix("\n}")
     lines = [f'  "{name}": {json.dumps(shapes[name])}' for name in sorted(shapes)]
     return f'{head},\n "shapes": {{\n' + ",\n".join(lines) + "\n }\n}\n"
 

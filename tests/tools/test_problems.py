@@ -102,6 +102,11 @@ def test_a_place_elsewhere_in_the_request_is_nobodys_business(modules, request_)
     assert found(modules, request_, changes) == []
 
 
+SERVERLESS = {
+    "JobType": "FineTuning",
+    "BaseModelArn": "arn:aws:sagemaker:us-east-1:aws:hub-content/SageMakerPublicHub/Model/a/1.0.0",
+}
+KEY = {"VolumeKmsKeyId": "alias/ours"}
 SPOT = {"EnableManagedSpotTraining": True}
 SOURCE = "InputDataConfig.0.DataSource"
 VPC = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
@@ -142,6 +147,25 @@ PREFERRED = [
             "InstanceGroups goes without InstanceType and InstanceCount: take one",
         ),
         ({SOURCE: {}}, 'The DataSource of "training" must be one source: it has 0.'),
+        (
+            {
+                SOURCE: {"FileSystemDataSource": FILES | {"DirectoryPath": "fsx/a"}},
+                "VpcConfig": VPC,
+            },
+            'The DirectoryPath of "training" must be a whole path',
+        ),
+        (
+            {f"{SOURCE}.S3DataSource.S3DataType": "AugmentedManifestFile"},
+            'The AugmentedManifestFile of "training" needs InputMode Pipe and AttributeNames.',
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": [GROUP, GROUP]}},
+            "InstanceGroups must have each InstanceGroupName once.",
+        ),
+        (
+            {"ServerlessJobConfig": SERVERLESS, "ResourceConfig": {}},
+            "ServerlessJobConfig trains a model of AWS without this image: take it out (C110).",
+        ),
         ({SOURCE: {"FileSystemDataSource": FILES}}, "is reached from a VPC alone: add a VpcConfig"),
         (
             {f"{SOURCE}.S3DataSource.InstanceGroupNames": ["gpus"]},
@@ -212,6 +236,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
             "InputDataConfig.1.RecordWrapperType": "None",
         },
         {
+            "InputDataConfig.0.InputMode": "Pipe",
             f"{SOURCE}.S3DataSource.S3DataType": "AugmentedManifestFile",
             f"{SOURCE}.S3DataSource.AttributeNames": ["source-ref", "class"],
         },
@@ -219,6 +244,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
         | SPOT
         | {"StoppingCondition.MaxWaitTimeInSeconds": 3600},
         {"ResourceConfig.KeepAlivePeriodInSeconds": 1800},
+        {"ResourceConfig": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1} | KEY},
         {"ResourceConfig.TrainingPlanArn": f"{ARN}:training-plan/large"},
         {"AlgorithmSpecification.EnableSageMakerMetricsTimeSeries": True},
         {"RemoteDebugConfig": {"EnableRemoteDebug": True}, "VpcConfig": VPC},
@@ -242,6 +268,13 @@ def test_an_unusual_request_goes_through(modules, request_, changes):
             'AWS heeds CompressionType in Pipe mode alone: the files of "training" arrive as they',
         ),
         ({"InputDataConfig.1.RecordWrapperType": "RecordIO"}, "heeds RecordWrapperType in Pipe"),
+        *(
+            (
+                {"ResourceConfig.InstanceType": kind, "ResourceConfig.VolumeKmsKeyId": "k"},
+                f"{kind} has disks of its own, which are encrypted already: AWS refuses Vol",
+            )
+            for kind in ("ml.g5.xlarge", "ml.m5d.large", "ml.p4d.24xlarge", "ml.g4dn.xlarge")
+        ),
         (
             {
                 "ResourceConfig": {"InstanceGroups": [GROUP]},

@@ -111,10 +111,12 @@ def test_before_a_push_a_dry_run_prints_the_request_without_aws(bake, tmp_path):
     assert run().stderr.splitlines() == [lead]
     # As a state of Step Functions.
     file.write_text(json.dumps({"Parameters": json.loads(text)}))
-    assert [line[:32] for line in run().stderr.splitlines()] == [
-        "Parameters is not known to AWS a",
-        "OutputDataConfig is missing.",
-    ]
+    lead = "There is no Parameters; what stands in it belongs one level up."
+    assert run().stderr.splitlines() == [lead]
+    # As `aws sagemaker describe-training-job` says it.
+    file.write_text(text.replace("{", '{"TrainingJobStatus": "Completed",', 1))
+    lead = "TrainingJobStatus is what AWS says of a job, not what it is asked for: take it out."
+    assert run().stderr.splitlines() == [lead]
     file.write_text(text)
     # To resume, AWS must be asked.
     assert "run `make push` first" in run("--resume", "earlier").stderr
@@ -407,7 +409,7 @@ SPOT = {"EnableManagedSpotTraining": True}
             {"InputDataConfig": 21 * [{"ChannelName": "a"}]},
             "InputDataConfig must be 20 entries at most",
         ),
-        ({"Environment": {"1": "a"}}, 'Environment, the name is "1"; it must be'),
+        ({"Environment": {"1": "a"}}, 'A name in Environment is "1"; it must be'),
         ({"Environment": {"A": 513 * "a"}}, "must be 512 characters at most"),
         (
             {"Environment": {f"A{i}": "" for i in range(101)}},
@@ -727,3 +729,26 @@ def test_ctrl_c_leaves_cloudformation_at_work_and_says_so(bake, monkeypatch, cap
     monkeypatch.setattr(deploy, "find", interrupted)
     assert deploy.deploy([]) == 130
     assert "CloudFormation goes on: `make deploy` again shows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lead"),
+    [
+        ("3600}", "3600,}", "take the comma before it out."),
+        ('"StoppingCondition"', '// a day\n"StoppingCondition"', "take the comment out, JSON has"),
+        ('"StoppingCondition"', "# a day\n'StoppingCondition'", "take the comment out, JSON has"),
+        ('"StoppingCondition"', "'StoppingCondition'", 'write double quotes, ".'),
+        ("3600}", "True}", "write true, false or null."),
+        ("{", "\ufeff{", "save it as UTF-8 without a byte order mark."),
+        ("3600}", "3600", "mend it."),
+    ],
+)
+def test_json_that_people_write_has_its_lead(bake, old, new, lead):
+    repository = bake("python")
+    file = repository / "training-job.json"
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    for verb, code in (("submit", 1), ("check", 1)):
+        command = [oldest_python(), "-B", "tools", verb]
+        done = subprocess.run(command, cwd=repository, capture_output=True, encoding="utf-8")
+        assert done.returncode == code and lead.rstrip(".") in done.stdout + done.stderr, done
+        assert "training-job.json:" in done.stdout + done.stderr

@@ -16,6 +16,7 @@ from itertools import takewhile
 
 MODEL = json.loads(pkgutil.get_data(__name__, "api_model.json"))
 SHAPES = MODEL["shapes"]
+ANSWERS = MODEL["answers"].split()
 KNOWN = f"known to AWS as of {MODEL['day']}"
 TYPES = {
     "structure": (dict, "an object, {…}"),
@@ -75,7 +76,7 @@ def walk(operation: str, request: object) -> Iterator[tuple[str, str, object]]:
             known = [(each, shape["members"][each]) for each in value if each in shape["members"]]
             todo += [(f"{path}.{each}".lstrip("."), kind, value[each]) for each, kind in known]
         elif shape["type"] == "map":
-            todo += [(f"{path}, the name", shape["key"], each) for each in value]
+            todo += [(f"A name in {path}", shape["key"], each) for each in value]
             todo += [(f"{path}.{each}", shape["value"], value[each]) for each in value]
         elif shape["type"] == "list":
             todo += [(f"{path}[{i}]", shape["member"], each) for i, each in enumerate(value)]
@@ -136,7 +137,13 @@ def member_problems(
             meant = missing  # of the same kind, by the word for it elsewhere
         missing = [known for known in missing if known not in meant]
         similar = get_close_matches(each, shape["members"], 1, 0.65)
-        if meant:
+        within = {*missing} & {*value[each]} if isinstance(value[each], dict) else set()
+        if not inside and each in ANSWERS:
+            yield f"{each} is what AWS says of a job, not what it is asked for: take it out.", True
+        elif within:
+            missing = [known for known in missing if known not in within]
+            yield f"There is no {each}{inside}; what stands in it belongs one level up.", True
+        elif meant:
             yield f"There is no {each}{inside}; do you mean {listed(meant)}?", True
         elif owners:
             yield f"There is no {each}{inside}; it belongs in {listed(owners)}.", True

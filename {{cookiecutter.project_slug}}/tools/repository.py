@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from terminal import UserError
@@ -36,5 +37,21 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path.name} can't be read: {error.strerror}.") from error
+    except json.JSONDecodeError as error:
+        where = f"{path.name}:{error.lineno}: it is not valid JSON"
+        raise UserError(f"{where} ({error.msg}): {json_lead(error)}.") from error
     except ValueError as error:
         raise UserError(f"{path.name} is not valid JSON: {error}.") from error
+
+
+def json_lead(error: json.JSONDecodeError) -> str:
+    """Return what to write in the place where JSON ends."""
+    before, rest = error.doc[: error.pos].rstrip(), error.doc[error.pos :]
+    leads = (
+        (r"\ufeff", "save it as UTF-8 without a byte order mark"),
+        ("'", 'write double quotes, "'),
+        ("//|/[*]|#", "take the comment out, JSON has none"),
+        ("True|False|None|yes|no", "write true, false or null"),
+        (r"[]}]", "take the comma before it out" if before.endswith(",") else "mend it"),
+    )
+    return next((lead for pattern, lead in leads if re.match(pattern, rest)), "mend it")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from check.repository import JOB, LANGUAGES, Repository
 from check.rules import Found, line_at, rule
+from repository import json_lead
 
 
 @rule("error", "C3")
@@ -59,7 +60,7 @@ def json_invalid(repository: Repository) -> Found:
         except json.JSONDecodeError as error:
             if is_json_lines(text):
                 continue
-            what = f"it is no valid JSON ({error.msg}, column {error.colno}): mend it"
+            what = f"it is no valid JSON ({error.msg}, column {error.colno}): {json_lead(error)}"
             yield (name, error.lineno), what
         except (ValueError, RecursionError):
             yield (name, 1), "it is no JSON that can be read: mend it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import image
@@ -22,6 +23,8 @@ from repository import REPOSITORY
 CHECKPOINTS = "/opt/ml/checkpoints"
 TYPE, GROUPS = "ResourceConfig.InstanceType", "ResourceConfig.InstanceGroups"
 SPOT = "EnableManagedSpotTraining"
+# Families of instances with disks of their own: m5d, g5, p4d, trn1, ...
+NVME = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g4dn|g[56]\w*|p4de|p[56]\w*|trn\d\w*)\.")
 # As AWS's documentation of each member has it, and C106 for the last: what goes without what.
 EXCLUSIVE = {
     "AlgorithmSpecification.AlgorithmName": ["AlgorithmSpecification.TrainingImage"],
@@ -59,7 +62,10 @@ def problems(request: dict) -> Iterator[str]:
     if not local.startswith("/"):
         yield f'CheckpointConfig.LocalPath is "{local}": write a whole path, {CHECKPOINTS}.'
     yield from channel_problems(request)
-    yield from resource_problems(request)
+    if "ServerlessJobConfig" in request:
+        yield "ServerlessJobConfig trains a model of AWS without this image: take it out (C110)."
+    else:
+        yield from resource_problems(request)
 
 
 def rule_findings(request: dict) -> Iterator[str]:
@@ -72,13 +78,22 @@ def rule_findings(request: dict) -> Iterator[str]:
 def channel_problems(request: dict) -> Iterator[str]:
     """Yield what is wrong with the sources of channels."""
     groups = [each["InstanceGroupName"] for each in member(request, GROUPS) or []]
+    if len({*groups}) < len(groups):
+        yield "InstanceGroups must have each InstanceGroupName once."
     for channel in channels(request):
         name, source = channel["ChannelName"], channel["DataSource"]
         if len(source) != 1:
             yield f'The DataSource of "{name}" must be one source: it has {len(source)}.'
-        if "FileSystemDataSource" in source and "VpcConfig" not in request:
+        files = source.get("FileSystemDataSource")
+        if files and "VpcConfig" not in request:
             yield f'The file system of "{name}" is reached from a VPC alone: add a VpcConfig.'
-        named = source.get("S3DataSource", {}).get("InstanceGroupNames", [])
+        if files and not files["DirectoryPath"].startswith("/"):
+            yield f'The DirectoryPath of "{name}" must be a whole path, such as /fsx/data.'
+        objects = source.get("S3DataSource", {})
+        piped = mode_of(channel, request) == "Pipe" and objects.get("AttributeNames")
+        if objects.get("S3DataType") == "AugmentedManifestFile" and not piped:
+            yield f'The AugmentedManifestFile of "{name}" needs InputMode Pipe and AttributeNames.'
+        named = objects.get("InstanceGroupNames", [])
         unknown = sorted(set(named) - set(groups))
         if unknown:
             yield f'The InstanceGroupNames of "{name}" has {unknown[0]}: no InstanceGroup is that.'
@@ -214,20 +229,31 @@ def doubts(request: dict) -> Iterator[str]:
     if len({"InstanceGroupNames" in each for each in sources}) > 1:
         yield "Some channels have no InstanceGroupNames: give them to all or to none."
     for channel in channels(request):
-        default = member(request, "AlgorithmSpecification.TrainingInputMode")
-        mode = channel.get("InputMode", default)
+        mode = mode_of(channel, request)
         for name in ("CompressionType", "RecordWrapperType"):
             if mode != "Pipe" and channel.get(name, "None") != "None":
                 yield (
                     f"AWS heeds {name} in Pipe mode alone: the files of "
                     f'"{channel["ChannelName"]}" arrive as they are.'
                 )
+    kinds = {kind for choice in machines(request) for kind, _ in choice if NVME.match(kind)}
+    if member(request, "ResourceConfig.VolumeKmsKeyId") and kinds:
+        yield (
+            f"{' and '.join(sorted(kinds))} has disks of its own, which are encrypted already: AWS "
+            "refuses VolumeKmsKeyId there."
+        )
     place = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).rstrip("/")
     if place != CHECKPOINTS and not named(place, request):
         yield (
             f"The checkpoints of CheckpointConfig.LocalPath, {place}, are named nowhere in this "
             f"repository: a program that keeps its own in {CHECKPOINTS} keeps none in S3 (C64)."
         )
+
+
+def mode_of(channel: dict, request: dict) -> str:
+    """Return how a channel arrives: as it says itself, else as all do."""
+    default = member(request, "AlgorithmSpecification.TrainingInputMode")
+    return channel.get("InputMode", default or "File")
 
 
 def named(place: str, request: dict) -> bool:
