@@ -225,7 +225,7 @@ def test_role_and_bucket_come_from_the_nearest_place(
     aws = make_aws({"describe-stacks": {"Stacks": [{"Outputs": OUTPUTS}]}})
 
     def found(request, *words):
-        filled = tools.questions.fill_in(request, options(*words), aws, "penguins")
+        filled, _ = tools.questions.fill_in(request, options(*words), aws, "penguins")
         (bucket,) = set(re.findall(r"s3://([^/]*)", json.dumps(filled)))
         return filled["RoleArn"].removeprefix(ROLE), bucket
 
@@ -752,3 +752,68 @@ def test_json_that_people_write_has_its_lead(bake, old, new, lead):
         done = subprocess.run(command, cwd=repository, capture_output=True, encoding="utf-8")
         assert done.returncode == code and lead.rstrip(".") in done.stdout + done.stderr, done
         assert "training-job.json:" in done.stdout + done.stderr
+
+
+KMS = "arn:aws:kms:us-east-1:123456789012:key/1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "said"),
+    [
+        ({}, {}, []),
+        (
+            {
+                "VpcConfig": {"Subnets": []},
+                "OutputDataConfig": {"KmsKeyId": KMS},
+                "MlflowConfig": {"a": 1},
+            },
+            {"VpcId": "vpc-1", "KmsKeyArn": ""},
+            [
+                "The stack's role has no right for OutputDataConfig.KmsKeyId: `make deploy "
+                "ARGS=KmsKeyArn=...` gives it.",
+                "The stack's role has no right for MlflowConfig: `make deploy ARGS=MlflowArn=...` "
+                "gives it.",
+            ],
+        ),
+        (
+            {
+                "OutputDataConfig": {"S3OutputPath": "s3://ours/seals-2/jobs"},
+                "CheckpointConfig": {"S3Uri": "s3://ours/seals/checkpoints"},
+            },
+            {},
+            [
+                "The stack's role reaches s3://ours/seals/ alone, and OutputDataConfig.S3OutputPath"
+                " is s3://ours/seals-2/jobs: name a place there."
+            ],
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    {"DataSource": {"S3DataSource": {"S3Uri": f"s3://{each}/x"}}}
+                    for each in ("ours/seals", "raw", "lake")
+                ]
+            },
+            {"DataBucketArns": "arn:aws:s3:::raw"},
+            [
+                "The stack's role reaches s3://ours/seals/ alone, and InputDataConfig[2].DataSource"
+                ".S3DataSource.S3Uri is s3://lake/x: name a place there, or `make deploy ARGS="
+                "DataBucketArns=arn:aws:s3:::raw,arn:aws:s3:::lake`."
+            ],
+        ),
+    ],
+)
+def test_what_the_role_of_the_stack_may_not_do_is_said(tools, changes, given, said):
+    """Else the job fails after minutes, by AccessDenied."""
+    outputs = {"BucketName": "ours", "ExecutionRoleArn": ROLE}
+    stack = {
+        "StackName": "seals",
+        "Outputs": [{"OutputKey": key, "OutputValue": each} for key, each in outputs.items()],
+        "Parameters": [
+            {"ParameterKey": key, "ParameterValue": each}
+            for key, each in ({"JobPrefix": "seals--"} | given).items()
+        ],
+    }
+    assert list(tools.questions.beyond({"RoleArn": ROLE, **changes}, stack)) == said
+    # Of a role or a stack of another kind nothing is known.
+    assert list(tools.questions.beyond({"RoleArn": f"{ROLE}-2", **changes}, stack)) == []
+    assert list(tools.questions.beyond({"RoleArn": ROLE, **changes}, {})) == []

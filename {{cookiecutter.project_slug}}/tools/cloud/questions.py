@@ -11,15 +11,31 @@ from pathlib import Path
 
 from cloud.account import outputs_of
 from cloud.aws import Aws, AwsError
-from cloud.request import BUCKET_PLACEHOLDER, PLACEHOLDER, ROLE, S3_PLACE, s3_places, set_bucket
+from cloud.request import (
+    BUCKET_PLACEHOLDER,
+    PLACEHOLDER,
+    ROLE,
+    S3_PLACE,
+    member,
+    s3_places,
+    set_bucket,
+)
 from image import image_of
 from terminal import UserError
 
+# Whose right a role has by which parameter of the stack.
+GIVEN_BY = {
+    "VpcConfig": "VpcId",
+    "OutputDataConfig.KmsKeyId": "KmsKeyArn",
+    "ResourceConfig.VolumeKmsKeyId": "KmsKeyArn",
+    "ModelPackageConfig": "ModelPackageGroupArn",
+    "MlflowConfig": "MlflowArn",
+}
 QUOTA = re.compile(r"limit '(.+?)' is .* utilization of (\d+) .* delta of (\d+)")
 
 
-def stack_outputs(aws: Aws, stack: str) -> dict[str, str]:
-    """Return the outputs of the repository's CloudFormation stack; none where there is none."""
+def stack_of(aws: Aws, stack: str) -> dict:
+    """Return the repository's CloudFormation stack; nothing where there is none."""
     what = f"role and bucket of the stack {stack}"
     try:
         found = aws.ask(what, "cloudformation", "describe-stacks", {"StackName": stack})
@@ -27,18 +43,23 @@ def stack_outputs(aws: Aws, stack: str) -> dict[str, str]:
         if error.code == "ValidationError":  # there is no such stack
             return {}
         raise
-    return outputs_of(found["Stacks"][0] if found else None)
+    return found["Stacks"][0] if found else {}
 
 
-def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) -> dict:
-    """Return the request with role and bucket in place of the placeholders."""
+def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) -> tuple[dict, dict]:
+    """Return the request with role and bucket in place of the placeholders, and the stack.
+
+    Where the stack need not be asked for them, it is empty.
+    """
+    found = {}
     role = options.role or os.environ.get("SAGEMAKER_ROLE")
     if not role and PLACEHOLDER not in str(request.get("RoleArn", PLACEHOLDER)):
         role = request["RoleArn"]
     bucket = options.bucket or os.environ.get("SAGEMAKER_BUCKET")
     wanted = BUCKET_PLACEHOLDER.search(json.dumps(request))
     if not role or (wanted and not bucket):
-        outputs = stack_outputs(aws, stack)
+        found = stack_of(aws, stack)
+        outputs = outputs_of(found)
         role = role or outputs.get("ExecutionRoleArn")
         bucket = bucket or outputs.get("BucketName")
     for name, value in (("role", role), ("bucket", bucket or not wanted)):
@@ -47,7 +68,31 @@ def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) ->
                 f"No {name} for the job is known: `make deploy` makes one, or name one by --{name} "
                 f"or SAGEMAKER_{name.upper()}."
             )
-    return set_bucket({**request, "RoleArn": role}, bucket or "")
+    return set_bucket({**request, "RoleArn": role}, bucket or ""), found
+
+
+def beyond(request: dict, stack: dict) -> Iterator[str]:
+    """Yield what a job needs, and the role of the repository's stack has no right to."""
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    outputs = outputs_of(stack)
+    if not given or request["RoleArn"] != outputs["ExecutionRoleArn"]:
+        return
+    for path, name in GIVEN_BY.items():
+        if member(request, path) and not given.get(name):
+            lead = f"`make deploy ARGS={name}=...` gives it"
+            yield f"The stack's role has no right for {path}: {lead}."
+    own = f"s3://{outputs['BucketName']}/{stack['StackName']}/"
+    data = [each for each in given.get("DataBucketArns", "").split(",") if each]
+    partition = request["RoleArn"].split(":")[1]
+    for path, value in s3_places(request):
+        arn = f"arn:{partition}:s3:::{S3_PLACE.fullmatch(value)['bucket']}"
+        is_input = path.startswith("InputDataConfig")
+        if f"{value.rstrip('/')}/".startswith(own) or (is_input and arn in data):
+            continue
+        lead = "name a place there"
+        if is_input:
+            lead += f", or `make deploy ARGS=DataBucketArns={','.join([*data, arn])}`"
+        yield f"The stack's role reaches {own} alone, and {path} is {value}: {lead}."
 
 
 def questions(aws: Aws, account: str, request: dict, uploaded: dict[str, Path]) -> Iterator[str]:

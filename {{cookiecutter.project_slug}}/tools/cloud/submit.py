@@ -16,7 +16,7 @@ from cloud.follow import describe, follow, last_job_or_none
 from cloud.names import TRAINING, TUNING, unique_name
 from cloud.prices import dollars_an_hour
 from cloud.problems import doubts, problems, tuning_problems
-from cloud.questions import explain_quota, fill_in, questions
+from cloud.questions import beyond, explain_quota, fill_in, questions
 from cloud.ranges import declared_by, unfit
 from cloud.request import (
     apply_options,
@@ -89,7 +89,7 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     stack = image.named_image(request).stack
 
     request["AlgorithmSpecification"]["TrainingImage"] = pushed
-    request = fill_in(request, options, aws, stack)
+    request, made = fill_in(request, options, aws, stack)
     operation, name, whole, found = assemble(request, tuning, stack, options.resume, aws)
     if tuning is not None and not found:
         found = list(unfit_for_program(whole, image.local_image(request), tag))
@@ -102,7 +102,7 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     compare_trees(tag)
     note(f"Image: {pushed}")
     note(f"Role: {request['RoleArn']}")
-    for each in doubts(request):
+    for each in [*doubts(request), *beyond(request, made)]:
         note(each)
     jobs = 1 if tuning is None else jobs_of(whole)
     kinds = {kind for choice in machines(request) for kind, _ in choice}
