@@ -164,7 +164,7 @@ PREFERRED = [
         ),
         (
             {"ServerlessJobConfig": SERVERLESS, "ResourceConfig": {}},
-            "ServerlessJobConfig trains a model of AWS without this image: take it out (C110).",
+            "ServerlessJobConfig trains a model of AWS without this image: take it out.",
         ),
         ({SOURCE: {"FileSystemDataSource": FILES}}, "is reached from a VPC alone: add a VpcConfig"),
         (

@@ -55,6 +55,8 @@ RIGHT = [
     ("trap, background and wait", script('#!/bin/bash\nterm() { kill -TERM "$child" 2>/dev/null; }\ntrap term SIGTERM SIGINT\npython train.py "$@" &\nchild=$!\nwait "$child"\n'), []),
     ("a guard before", script('#!/bin/bash\nif [ ! -f train.py ]; then echo "no program" >&2; exit 1; fi\n[ -n "$DEBUG" ] && set -x\nexec python train.py "$@"\n'), []),
     ("a log by redirection", script('#!/bin/bash\nexec > >(tee -a /tmp/log) 2>&1\necho start\nexec python train.py "$@"\n'), []),
+    ("a jar that is not built yet", image("eclipse-temurin:21-jre", "COPY app/build/libs/all.jar /opt/app.jar", 'ENTRYPOINT ["java", "-Dapp.port=${app.port}", "-jar", "/opt/app.jar"]', files=JAR), []),
+    ("code below data/", image(PY, "WORKDIR /app", "COPY data/loader.py data/", "COPY train.py .", ENTRY), []),
     ("a bare exec with a program behind", script(EXECS, '["./run.sh", "python", "train.py"]'), []),
     ("a loop over arguments", script('#!/bin/bash\nARGS=()\nwhile [[ $# -gt 0 ]]; do\n  case "$1" in\n    train) shift ;;\n    *) ARGS+=("$1"); shift ;;\n  esac\ndone\nexec python train.py "${ARGS[@]}"\n'), []),
     ("the environment activated in the script", script('#!/bin/bash\nsource /opt/conda/etc/profile.d/conda.sh\nconda activate fraud\nexec python train.py "$@"\n', base="continuumio/miniconda3:24.1.2-0", files=CONDA_ENV), []),
@@ -152,6 +154,9 @@ WRONG = [
     ("a bare exec", script(EXECS), "entrypoint-missing", "write the program behind it"),
     ("a bare exec and CMD", script(EXECS, '["./run.sh"]\nCMD ["python", "train.py"]'), "cmd-as-entrypoint", 'write ENTRYPOINT ["./run.sh", "python", "train.py"]'),
     ("an init and CMD", app(PY, "RUN apt-get update && apt-get install -y tini", 'ENTRYPOINT ["tini", "--"]\nCMD ["python", "train.py"]'), "cmd-as-entrypoint", "replaces CMD"),
+    ("an option and CMD", app("rocker/r-ver:4.4.1", 'ENTRYPOINT ["Rscript", "--no-save"]\nCMD ["train.R"]', files=R), "other-program", 'write ENTRYPOINT ["Rscript", "train.R"]'),
+    ("the ENTRYPOINT of distroless and CMD", app("gcr.io/distroless/java21-debian12:nonroot", 'COPY target/train.jar /app/', 'CMD ["/app/train.jar"]', files=JAR), "other-program", 'write ENTRYPOINT ["java", "-jar", "/app/train.jar"]'),
+    ("a program that a variable names", script('#!/bin/bash\nMODULE=$(jq -r .entry < /opt/ml/input/config/hyperparameters.json)\npython -m ${MODULE}\n'), "shell-wrapper", 'end the script with exec program "$@" (C4'),
     ("python and CMD", app(PY, 'ENTRYPOINT ["python"]\nCMD ["train.py"]'), "other-program", "without a program"),
     ("train.py only, no ENTRYPOINT", app(PY), "entrypoint-missing", 'called "train"'),
     ("train off the PATH", image(PY, "WORKDIR /opt/ml/code", "COPY train .", files={"train": "#!/usr/bin/env python\n"}), "entrypoint-missing", "not on the PATH"),
@@ -191,6 +196,7 @@ WRONG = [
 ]
 
 WARNED = [
+    ("a program where a file is", script('#!/bin/bash\nif [ -f /opt/ml/input/config/hyperparameters.json ]; then exec python train.py; fi\nexec "$@"\n'), "entrypoint-missing"),
     ("pip || true", app(PY, "RUN pip install -r requirements.txt || true", ENTRY, files=REQUIREMENTS), "silent-install"),
     ("pip and rm", app(PY, "RUN pip install -r requirements.txt; rm -rf /root/.cache", ENTRY, files=REQUIREMENTS), "silent-install"),
     ("install.packages", app("rocker/r-ver:4.4.1", "RUN R -e \"install.packages('mda')\"", 'ENTRYPOINT ["Rscript", "train.R"]', files=R), "silent-install"),

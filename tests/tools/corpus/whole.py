@@ -281,7 +281,7 @@ ok('base with latest arg', 'ARG BASE_IMAGE=pytorch/pytorch:2.3.0-cuda12.1-cudnn8
 warn('arg no default', 'ARG BASE\nFROM ${BASE}\n' + W + E)
 ok('healthcheck etc', 'FROM python:3.11\nLABEL a=b\nEXPOSE 8080\nHEALTHCHECK NONE\n' + W + E)
 err('CMD shell', 'FROM python:3.11\n' + W + 'CMD python train.py\n')
-err('ENTRYPOINT exec shell form', 'FROM python:3.11\n' + W + 'ENTRYPOINT exec python train.py\n')
+warn('ENTRYPOINT exec shell form', 'FROM python:3.11\n' + W + 'ENTRYPOINT exec python train.py\n')
 err('entry list with sh script text', 'FROM python:3.11\n' + W + 'ENTRYPOINT ["python train.py"]\n')
 err('single quotes', "FROM python:3.11\n" + W + "ENTRYPOINT ['python','train.py']\n")
 err('serve', 'FROM python:3.11\n' + W + 'ENTRYPOINT ["gunicorn","-b","0.0.0.0:8080","wsgi:app"]\n')

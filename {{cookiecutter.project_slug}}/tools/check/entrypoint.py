@@ -37,7 +37,12 @@ def entrypoint_missing(repository: Repository) -> Found:
         what += "which is no program of the image"
         words = [*(repository.entry.json or []), "PROGRAM"]
         instead = f"write the program behind it, ENTRYPOINT {json.dumps(words)}"
-        yield repository.entry, f"{what}: {instead}"
+        # Of several ways one may run a program, by what the check can't know.
+        yield (
+            repository.entry,
+            f"{what}: {instead}",
+            all(each.is_train for each in repository.starts),
+        )
         return
     has = "has an empty" if repository.entry.name == "ENTRYPOINT" else "has no"
     what = f"the final stage {has} ENTRYPOINT, so `docker run IMAGE train` looks for a program "
@@ -70,14 +75,18 @@ def cmd_as_entrypoint(repository: Repository) -> Found:
 def shell_form(repository: Repository) -> Found:
     """ENTRYPOINT without brackets runs `/bin/sh -c "…" train`: the shell is process 1 and takes
     the word "train" for itself; the program neither sees it nor receives SIGTERM when the job
-    is stopped. The exec form is a JSON list: double quotes, a comma between words."""
+    is stopped. An `exec` in it lets SIGTERM through, but not the word. The exec form is a JSON
+    list: double quotes, a comma between words."""
     entry = repository.image.entrypoint
     if entry and entry.json is None:
+        execs = entry.rest.startswith("exec ")
         what = 'ENTRYPOINT is in shell form, so neither "train" nor SIGTERM reaches the program'
-        if entry.rest.startswith("["):
+        if execs:
+            what = 'ENTRYPOINT is in shell form, so "train" does not reach the program'
+        elif entry.rest.startswith("["):
             what = "ENTRYPOINT is no valid JSON list (double quotes, a comma between words), so "
             what += 'Docker takes it for shell form, and neither "train" nor SIGTERM reaches it'
-        yield entry, f"{what}: {advice(repository)}"
+        yield entry, f"{what}: {advice(repository)}", not execs
 
 
 @rule("error", "C4", "C6", of_image=True)

@@ -19,6 +19,7 @@ DATA_NAME = re.compile(
     r"(_?(DIR|PATH|FILE|FOLDER|URI|URL|ROOT|S3|LOCATION|BUCKET|PREFIX))?"
     r"|(TRAIN|TRAINING|VALID|VALIDATION|TEST|EVAL)_?(DIR|PATH|FILE|FOLDER|URI|CSV)"
 )
+CODE = (".py", ".R", ".java")
 
 
 @rule("error")
@@ -60,12 +61,13 @@ def data_copied(repository: Repository) -> Found:
     copy the program only: COPY training/ ./"""
     laid = repository.image.files.values()
     # A package of code may be called so.
-    names = [name for name in repository.names if name.endswith((".py", ".R", ".java"))]
+    names = [name for name in repository.names if name.endswith(CODE)]
     code = {name.partition("/")[0] for name in names}
     for each, target, sources in repository.image.copies:
         if each.flag("from") is not None or each.heredocs:
             continue
-        tops = {posixpath.normpath("/" + source).split("/")[1] for source in sources}
+        paths = [posixpath.normpath(f"/{source}") for source in sources]
+        tops = {path.split("/")[1] for path in paths if not path.endswith(CODE)}
         folders = [top for top in tops if re.fullmatch(r"data|datasets?", top)]
         if "" in tops and any(name.startswith("data/") for name in laid):
             folders.append("data")

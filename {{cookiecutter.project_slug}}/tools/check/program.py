@@ -67,7 +67,7 @@ def is_bare(repository: Repository, start: Start) -> bool:
         return True
     if found.launcher == "R" and found.kind == "file":
         return not found.script
-    alone = found.known and start.words[1:] == ("train",)
+    alone = found.known and start.is_fed and not start.own_program.script and found.kind == "file"
     return alone and not contents.there(repository.image.path("train", start.folder))
 
 
@@ -79,10 +79,10 @@ def program_place(repository: Repository) -> Found:
     if any(other_program.find(repository)):
         return
     entry = repository.entry.json or []
-    variable = next((each for each in entry if re.search(r"\$\{?\w", each)), None)
+    variable = next((each for each in entry if re.search(r"\$(\w+|\{\w+\})", each)), None)
     if variable and not {posixpath.basename(each) for each in entry} & {*SHELLS, "eval"}:
         what = f'ENTRYPOINT names "{variable}", and the exec form puts no value there'
-        yield repository.entry, f"{what}: write the path itself"
+        yield repository.entry, f"{what}: write the value itself"
         return
     for each in repository.starts:
         for what, sure in misplaced(repository, each):
@@ -93,7 +93,11 @@ def program_place(repository: Repository) -> Found:
 def misplaced(repository: Repository, start: Start) -> Iterator[tuple[str, bool]]:
     """Yield what is wrong with the place of a program, and whether it is sure."""
     found, contents = start.program, repository.contents
-    if not start.words or start.is_train or re.search("[$`]", "".join(start.words[:2])):
+    if (
+        not start.words
+        or start.is_train
+        or re.search("[$`]", "".join([*start.words[:2], found.script]))
+    ):
         return
     if found.kind == "class" and found.script.endswith(".jar"):
         yield f'java takes "{found.script}" for the name of a class: {advice(repository)}', True
@@ -315,7 +319,7 @@ def interpreted(words: list[str]) -> list[str]:
 def own_words(repository: Repository, start: Start) -> list[str]:
     """Return the words that start the program alone, in its environment and from any folder."""
     words, place = [*start.own_words], start.active
-    if not words or place == "?" or " " in place or start.folder == "?":
+    if not words or "$" in "".join(words) or place == "?" or " " in place or start.folder == "?":
         return []
     if place and "/" not in words[0]:
         words[0] = f"{repository.contents.bin_of(place)}/{words[0]}"

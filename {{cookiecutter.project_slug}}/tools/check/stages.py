@@ -191,7 +191,7 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
         elif re.match(r"(https?|git)[:@]|.*\.tar(\.\w+)?$", source):
             stage.unknown.add(target)
             stage.files[posixpath.join(target, posixpath.basename(source))] = ""
-        elif not lay(stage, context, source, target, into) and source.split("/")[0] in BUILT:
+        elif not lay(stage, context, source, target, into) and BUILT & {*source.split("/")}:
             lay_unknown(stage, source, target, into)
 
 

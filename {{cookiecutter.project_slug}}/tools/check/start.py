@@ -90,6 +90,11 @@ class Start:
         return self.words == ("train",)
 
     @property
+    def is_fed(self) -> bool:
+        """Whether "train" arrives behind other words."""
+        return len(self.words) > 1 and self.words[-1] == "train"
+
+    @property
     def own_words(self) -> tuple[str, ...]:
         """The words without the "train" that SageMaker adds."""
         return self.words[:-1] if self.words[-1:] == ("train",) else self.words

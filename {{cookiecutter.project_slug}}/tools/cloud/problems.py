@@ -63,7 +63,7 @@ def problems(request: dict) -> Iterator[str]:
         yield f'CheckpointConfig.LocalPath is "{local}": write a whole path, {CHECKPOINTS}.'
     yield from channel_problems(request)
     if "ServerlessJobConfig" in request:
-        yield "ServerlessJobConfig trains a model of AWS without this image: take it out (C110)."
+        yield "ServerlessJobConfig trains a model of AWS without this image: take it out."
     else:
         yield from resource_problems(request)
 
