@@ -234,6 +234,82 @@ MISSING = "Could not find a suitable TLS CA certificate bundle, invalid path: /e
             FAILED.format("OptInRequired", "X", "You are not subscribed"),
             "must finish signing it up",
         ),
+        (
+            FAILED.format(
+                "AccessDeniedException",
+                "CreateTrainingJob",
+                "User: x is not authorized to perform: sagemaker:CreateTrainingJob on resource: y "
+                "with an explicit deny in a service control policy",
+            ),
+            ": a policy of your organization forbids it",
+        ),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "CreateRole",
+                "User: x is not authorized to perform: iam:CreateRole on resource: y because no "
+                "permissions boundary allows the iam:CreateRole action",
+            ),
+            ": the boundary of your permissions forbids it",
+        ),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "PutObject",
+                "User: x is not authorized to perform: s3:PutObject on resource: y because no VPC "
+                "endpoint policy allows the s3:PutObject action",
+            ),
+            ": the VPC endpoint that you go through forbids it",
+        ),
+        (
+            "upload failed: data/a.csv to s3://b/a.csv "
+            + FAILED.format(
+                "AccessDenied",
+                "PutObject",
+                "User: x is not authorized to perform: kms:GenerateDataKey on resource: y because "
+                "no resource-based policy allows the kms:GenerateDataKey action",
+            ),
+            ": it takes the right kms:GenerateDataKey to the key: `make deploy ARGS=KmsKeyArn=ARN`",
+        ),
+        (
+            FAILED.format("KMS.DisabledException", "PutObject", "arn:aws:kms:… is disabled."),
+            "AWS could not ask who you are (arn:aws:kms:… is disabled.)",
+        ),
+        *(
+            (FAILED.format(code, operation, said), "The bucket does not lie in the region eu-west")
+            for code, operation, said in (
+                ("PermanentRedirect", "ListObjectsV2", "The bucket you are attempting to access"),
+                ("301", "HeadObject", "Moved Permanently"),
+                ("IllegalLocationConstraintException", "ListObjectsV2", "The me-south-1 location"),
+                ("AuthorizationHeaderMalformed", "ListObjectsV2", "The authorization header is"),
+            )
+        ),
+        *(
+            (said, f"You can't be signed in as your profile says ({said}): look at ~/.aws/config")
+            for said in (
+                "Unable to parse config file: /home/me/.aws/config",
+                'The source profile "base" must have credentials.',
+                "Infinite loop in credential configuration detected. Attempting to load from a.",
+                "Error when retrieving credentials from custom-process: aws-vault: error: exec",
+                "Missing the following required SSO configuration values: sso_region.",
+            )
+        ),
+        (
+            FAILED.format("InvalidToken", "ListObjectsV2", "The provided token is malformed"),
+            "AWS does not know your credentials",
+        ),
+        (
+            FAILED.format("RegionDisabledException", "AssumeRole", "STS is not activated in this"),
+            "enable the region eu-west-1.",
+        ),
+        (
+            FAILED.format("503", "PutObject", "Service Unavailable"),
+            "AWS is busy: try again in a minute.",
+        ),
+        (
+            "Traceback (most recent call last):\n  File x\nImportError: no b",
+            "The aws CLI could not ask who you are (ImportError: no b)",
+        ),
         (MISSING, "There is no file of certificates /etc/corp.pem, which AWS_CA_BUNDLE"),
         (
             "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
@@ -282,3 +358,12 @@ def test_an_answer_that_does_not_come_is_given_up(repository, tmp_path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(Exception, match="AWS does not answer within"):
         account.account_of(aws.Aws("us-east-1", patience=0.2))
+
+
+def test_a_program_called_aws_that_can_not_be_started_is_said(repository, tmp_path, monkeypatch):
+    aws, account = load_tools(repository, "cloud.aws", "cloud.account")
+    (tmp_path / "aws").write_bytes(b"\x7fELF of another machine")
+    (tmp_path / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(aws.AwsError, match=r"can't be started \(Exec format error\): install"):
+        account.account_of(aws.Aws("us-east-1"))

@@ -817,3 +817,19 @@ def test_what_the_role_of_the_stack_may_not_do_is_said(tools, changes, given, sa
     # Of a role or a stack of another kind nothing is known.
     assert list(tools.questions.beyond({"RoleArn": f"{ROLE}-2", **changes}, stack)) == []
     assert list(tools.questions.beyond({"RoleArn": ROLE, **changes}, {})) == []
+
+
+def test_a_bucket_of_another_region_is_named_and_not_looked_into(tools):
+    class Cli:
+        region = "us-east-1"
+
+        def ask(self, what, service, operation, request):
+            if operation == "list-objects-v2":
+                raise tools.aws.AwsError("The bucket does not lie in the region.", "OtherRegion")
+            return {"LocationConstraint": "eu-west-1"}
+
+    source = {"S3DataSource": {"S3Uri": "s3://theirs/x/"}}
+    request = {"InputDataConfig": [{"ChannelName": "training", "DataSource": source}]}
+    assert list(tools.questions.place_questions(Cli(), request, {})) == [
+        "The bucket theirs lies in eu-west-1, and the job runs in us-east-1 (C54)."
+    ]

@@ -30,6 +30,26 @@ OLD = re.compile(
 SIGN_IN = re.compile(
     r"AssumeRole\w*|GetRoleCredentials|GetSessionToken|CreateToken|CreateOAuth2\w*"
 )
+# Who else than the account's policies refuses something, and what is to be done.
+REFUSERS = (
+    (
+        r"service control policy|resource control policy",
+        "a policy of your organization forbids it, whatever the account allows: ask its owners",
+    ),
+    (
+        r"permissions boundary",
+        "the boundary of your permissions forbids it: ask whoever has set that",
+    ),
+    (
+        r"VPC endpoint policy",
+        "the VPC endpoint that you go through forbids it: ask whoever has set its policy",
+    ),
+    (
+        r"kms:\w+",
+        "it takes the right {0} to the key: `make deploy ARGS=KmsKeyArn=ARN` gives it to jobs and "
+        "users, and the key's own policy must let it",
+    ),
+)
 # What the CLI or a service says, the word for it where AWS gives none, and what is to be done.
 SENTENCES = (
     (
@@ -48,6 +68,12 @@ SENTENCES = (
         r"config profile \((.*?)\) could not be found",
         "NoProfile",
         "There is no such AWS profile ({1}): `aws configure list-profiles` shows those there are.",
+    ),
+    (
+        r"PermanentRedirect|^301$|IllegalLocationConstraint|AuthorizationHeaderMalformed",
+        "OtherRegion",
+        "The bucket does not lie in the region {region}, and a job's must: name one that does "
+        "(C54).",
     ),
     (
         r"[Ss]ignature (expired|not yet current)|RequestTimeTooSkewed",
@@ -72,14 +98,14 @@ SENTENCES = (
         "Your AWS credentials have expired: renew them, with `aws sso login` where you use SSO.",
     ),
     (
-        r"InvalidClientTokenId|UnrecognizedClient|InvalidAccessKeyId|Signature|AuthFailure",
+        r"InvalidClientTokenId|InvalidToken$|UnrecognizedClient|InvalidAccessKeyId|Signature|AuthFailure",
         "InvalidCredentials",
         "AWS does not know your credentials in the region {region} "
         "(`aws sts get-caller-identity`): they are wrong, or the account has not enabled that "
         "region.",
     ),
     (
-        r"OptInRequired|SubscriptionRequired",
+        r"OptInRequired|SubscriptionRequired|RegionDisabled",
         "NotEnabled",
         "The account may not use this service of AWS yet: its owner must finish signing it up, or "
         "enable the region {region}.",
@@ -109,7 +135,16 @@ SENTENCES = (
         "proxy (HTTPS_PROXY).",
     ),
     (
-        r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|ServiceUnavailable|InternalError",
+        r"Error when retrieving credentials from .*|Unable to parse config file.*|"
+        r"The source profile .*|Infinite loop in credential .*|"
+        r"Missing the following required SSO .*|No such file or directory: '\S*token'",
+        "SignIn",
+        "You can't be signed in as your profile says ({0}): look at ~/.aws/config, or take another "
+        "profile.",
+    ),
+    (
+        r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|Service ?Unavailable|"
+        r"Internal ?(Server ?)?Error|^50[0-4]$",
         "Unreachable",
         "AWS is busy: try again in a minute.",
     ),
@@ -141,8 +176,8 @@ def doing(what: str) -> Iterator[None]:
     except AwsError as error:
         words = shorten(error.message)
         if error.refused:
-            sentence = f"You may not {what} ({words}): ask for that right, or name another profile "
-            sentence += "(--profile)."
+            lead = "ask for that right, or name another profile (--profile)"
+            sentence = f"You may not {what} ({words}): {refuser(words) or lead}."
         elif not error.explained:
             who = "AWS" if error.code else "The aws CLI"
             sentence = f"{who} could not {what} ({words}): mend that, then run this again."
@@ -212,6 +247,11 @@ class Aws:
                 env={**environment, **self.credentials},
                 timeout=self.patience,
             )
+        except OSError as error:
+            raise AwsError(
+                f"The aws command can't be started ({error.strerror}): install the AWS "
+                f"CLI v2 anew ({INSTALL})."
+            ) from error
         except subprocess.TimeoutExpired as error:
             sentence = f"AWS does not answer within {self.patience} s: check network and proxy."
             raise AwsError(sentence, "Unreachable") from error
@@ -256,13 +296,16 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
     """Return what the CLI's words on stderr mean to the user, after a command of these words."""
     # The list of all that would be right is longer than a screen.
     text = " ".join(re.sub(", must be one of: .*", "", stderr).split()) or "it gave no reason"
-    found = re.search(r"\((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: ?(.*)", text)
+    if text.startswith("Traceback ("):
+        text = stderr.strip().splitlines()[-1]
+    found = re.search(r"\(([\w.]+)\) when calling the (\w+) operation(?: \([^)]*\))?: ?(.*)", text)
     code, operation, message = found.groups() if found else ("", "", text)
     # What was asked for is no part of signing in.
     signing_in = SIGN_IN.fullmatch(operation) and "assume-role" not in words
     if REFUSED.search(code) and not signing_in:
-        sentence = f"You may not call {operation}: ask whoever manages the account. AWS says: "
-        return AwsError(sentence + shorten(message), code, message)
+        lead = refuser(message) or "ask whoever manages the account"
+        sentence = f"You may not call {operation}: {lead}. AWS says: {shorten(message)}"
+        return AwsError(sentence, code, message)
     for pattern, word, sentence in SENTENCES:
         match = re.search(pattern, code) or re.search(pattern, message)
         if match:
@@ -277,6 +320,12 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
         return AwsError(f"The request is wrong: {shorten(message)}", "ParamValidation", message)
     begin = f"{operation} failed ({code}): " if found else "The aws CLI failed: "
     return AwsError(begin + shorten(message), code, message, explained=False)
+
+
+def refuser(message: str) -> str:
+    """Return what to do where it is not the account's own policies that refuse; else nothing."""
+    found = ((re.search(pattern, message), lead) for pattern, lead in REFUSERS)
+    return next((lead.format(match[0]) for match, lead in found if match), "")
 
 
 def shorten(text: str) -> str:

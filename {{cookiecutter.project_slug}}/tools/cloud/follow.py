@@ -75,8 +75,10 @@ def fetch(arguments: Sequence[str]) -> int:
         else:  # OutputDataConfig has the CompressionType NONE
             aws.run("s3", "cp", uri, str(new), "--recursive", "--only-show-errors")
     except AwsError as error:
-        if error.code == "404":
-            raise UserError(f"{job['Name']} left no model, or it was removed: {uri}.") from error
+        # Whoever may list some objects alone is not told that there is none.
+        if error.code in ("404", "403"):
+            reason = "or it was removed" if error.code == "404" else "it is gone, or not yours"
+            raise UserError(f"{job['Name']} left no model, {reason}: {uri}.") from error
         raise
     shutil.rmtree(folder / "model", ignore_errors=True)
     new.rename(folder / "model")

@@ -156,6 +156,7 @@ def place_questions(aws: Aws, request: dict, uploaded: dict[str, Path]) -> Itera
             found["LocationConstraint"], found["LocationConstraint"]
         )
         if found and location != aws.region:  # C54
+            missing.add(bucket)
             yield f"The bucket {bucket} lies in {location}, and the job runs in {aws.region} (C54)."
     for channel in request.get("InputDataConfig", []):
         uri = channel.get("DataSource", {}).get("S3DataSource", {}).get("S3Uri", "")
