@@ -112,6 +112,25 @@ def test_a_wrong_image_fails_its_test(name, lines, words, tested, right, engine,
     assert words in sentence, output
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "sentence"),
+    [
+        ("short", "c1_", "The image refuses trees, which is in [short] of contract.ini: name"),
+        ("wrong", "c27_", "The image knows no trees, which is in [wrong] of contract.ini: name"),
+    ],
+)
+def test_a_name_of_the_old_model_in_contract_ini_is_told(
+    section, name, sentence, tested, right, monkeypatch, tmp_path
+):
+    settings = tmp_path / "contract.ini"
+    text = (tested / "contract.ini").read_text(encoding="utf-8")
+    settings.write_text(re.sub(rf"(\[{section}\]\n)\w+", r"\1trees", text), encoding="utf-8")
+    monkeypatch.setenv("CONTRACT_SETTINGS", str(settings))
+    code, output = contract(tested, right, name, tmp_path)
+    assert code == 1, output
+    assert f"\n{sentence}" in output, output
+
+
 def test_each_test_has_a_wrong_image(tested):
     command = [sys.executable, "-B", "-m", "pytest", "tools/contract", "--collect-only", "-q"]
     listed = subprocess.run(command, cwd=tested, capture_output=True, text=True).stdout

@@ -236,6 +236,29 @@ def test_without_a_checkpoint_config_there_is_no_folder_for_checkpoints(laptop):
     assert "/opt/ml/checkpoints" not in mounts(laptop.run_call)
 
 
+@pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf", "NA"])
+def test_a_metric_that_is_no_number_is_named(laptop, value):  # C94
+    done = laptop.train(RUN=f"echo 'step=1 training:log_loss={value} validation:log_loss=0.4'")
+    assert (
+        f'training:log_loss = none: "training:log_loss={value}" in the log is no number, and '
+        "SageMaker keeps none of it\n"
+    ) in done.stdout
+    assert "  validation:log_loss = 0.4\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--stop-after", "20"),
+        ("--interrupt-after", "20"),
+        ("--hosts", "2", "--kill-host", "algo-2:20"),
+    ],
+)
+def test_a_training_that_ends_too_soon_to_be_stopped_says_so(laptop, flags):
+    done = laptop.train(*flags)
+    assert f"The training ended before the time of {flags[-2]} was over.\n" in done.stdout
+
+
 def test_a_completed_job_shows_metrics_and_packs_model_and_output(laptop):  # C59, C94
     done = laptop.train(
         RUN="""

@@ -7,6 +7,7 @@ import pytest
 
 from contract.trials import SETTINGS, hyperparameters, must
 from job import data_folder, input_data_config, resource_config
+from settings import settings_file
 
 ADDED_BY_SDKS = {
     "sagemaker_program": '"train.py"',
@@ -37,6 +38,13 @@ def test_c27_a_wrong_value_is_refused_by_name(trial):
     """C27: every value is text, so the program has to convert it, and may meet a wrong one."""
     trial.configure("hyperparameters", hyperparameters("wrong"))
     run = trial.run()
+    for name in SETTINGS["wrong"]:
+        must(
+            f'Unknown hyperparameter "{name}"' not in run.reason,
+            f"The image knows no {name}, which is in [wrong] of {settings_file().name}: name there "
+            "a hyperparameter of your model, and a value that it must refuse.",
+            run,
+        )
     must(
         run.explained and any(name in run.reason for name in SETTINGS["wrong"]),
         f"A wrong value of {', '.join(SETTINGS['wrong'])} is not refused by name: a typing mistake "

@@ -3,6 +3,7 @@
 import pytest
 
 from contract.trials import GRACE, SETTINGS, Trial, hyperparameters, must, section
+from settings import settings_file
 
 SHELLS = {"sh", "bash", "dash", "ash"}
 INITS = {"tini", "tini-static", "docker-init"}
@@ -20,6 +21,13 @@ def as_arguments(kind):
 
 def test_c1_the_word_train_starts_a_training(ordinary):
     """C1: the service runs `docker run IMAGE train`, and exit code 0 is a completed job."""
+    for name in SETTINGS["short"]:
+        must(
+            f'"{name}"' not in ordinary.reason,
+            f"The image refuses {name}, which is in [short] of {settings_file().name}: name there "
+            "what makes a run of your model short.",
+            ordinary,
+        )
     must(
         ordinary.code == 0,
         'Started as SageMaker starts it, with the word "train", the image fails: every job will.',

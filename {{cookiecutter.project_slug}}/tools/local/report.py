@@ -37,7 +37,7 @@ def report(job: Job, record: Record) -> bool:
     for name, error in record.wrong.items():
         say(f"  {name}: its Regex in training-job.json is wrong: {error}.")
     for name, value in record.last.items() if code == 0 else ():
-        say(f"  {name} = {value or 'none: no line of the log matches its Regex'}")
+        say(f"  {name} = {value if record.metrics[name] else none_of(job, name, value)}")
     # Of the host that leads: what others write beside it may clash in the service (C61).
     model = pack(job, "model", "model.tar.gz")
     if model:
@@ -49,6 +49,15 @@ def report(job: Job, record: Record) -> bool:
         say(f"Output: {relative(output)}")
     say(f"Files of this run: {relative(job.folder)}")
     return code == 0
+
+
+def none_of(job: Job, name: str, value: str) -> str:
+    """Return why a metric has no value: the log may have one that is no number (C94)."""
+    pattern = re.compile(rf"{re.escape(name)}=[-+]?(nan|inf|na)\b", re.IGNORECASE)
+    for line in (line for host in job.hosts for line in host.log):
+        if found := pattern.search(line):
+            return f'none: "{found[0]}" in the log is no number, and SageMaker keeps none of it'
+    return value or "none: no line of the log matches its Regex"
 
 
 def failed_at(host: Host) -> float:

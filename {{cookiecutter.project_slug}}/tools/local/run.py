@@ -50,6 +50,7 @@ from terminal import (
 )
 
 LIMITS = ("gpus", "memory", "shm_size", "cpus")
+ENDS = ("stop_after", "interrupt_after", "kill_host")
 TRAIN = """
 Run the training job of training-job.json as SageMaker would.
 
@@ -151,6 +152,9 @@ def run_job(job: Job, runners: list[Runner], options: argparse.Namespace, record
         events.append((after, lambda: kill_host(job, runners, name)))
     try:
         run_to_report(job, runners, options, events)
+        flag = next((f"--{name.replace('_', '-')}" for name in ENDS if getattr(options, name)), "")
+        if flag and not record.report["events"]:
+            say(f"The training ended before the time of {flag} was over.")
         return 0 if show(job, record) else 1
     finally:
         with uninterrupted():
@@ -248,10 +252,7 @@ def interrupt(job: Job, runners: list[Runner], after: float) -> bool:
             kill(runners)
 
     follow(job, runners, (after, kill_all))
-    if job.stopped:
-        return False
-    if not killed.is_set():
-        say(f"The training ended before the {after:g} s of --interrupt-after were over.")
+    if job.stopped or not killed.is_set():
         return False
     for runner in runners:
         runner.remove()
