@@ -209,9 +209,10 @@ class TrainTest {
     Job.Run run = job.run("--trouble", "null " + what);
 
     assertEquals(0, run.exitCode(), run.err());
-    assertTrue(run.lines().contains("WARNING: the %s can't be had (NullPointerException: %s() of "
-        .formatted(what, what) + "Model returned null): the model is saved without them."),
+    assertTrue(run.lines().contains("WARNING: the %s can't be had (%s() in Model.java returned "
+        .formatted(what, what) + "null: it must be a map): the model is saved without them."),
         run.out());
+    assertEquals("", run.err());
   }
 
   /** Other libraries have shutdown hooks, which must not run before the model is saved. */

@@ -100,6 +100,9 @@ def test_arguments_are_train_or_nothing_and_pairs_c1_c9():
     assert read(["train"], ToyModel.HYPERPARAMETERS) == {}
     assert read(["train", "--count", "2"], ToyModel.HYPERPARAMETERS) == {"count": "2"}
     assert read(["--rate", "-1"], ToyModel.HYPERPARAMETERS) == {"rate": "-1"}
+    both = read(["--rate=-1", "--count", "2", "--label=a=b"], ToyModel.HYPERPARAMETERS)
+    assert both == {"rate": "-1", "count": "2", "label": "a=b"}
+    assert read(["train", "--label="], ToyModel.HYPERPARAMETERS) == {"label": ""}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,7 @@ def test_arguments_are_train_or_nothing_and_pairs_c1_c9():
         (["train", "x"], 'This image only trains: start it with "train" or nothing, not "x".'),
         (["--count"], "--count needs a value after it."),
         (["--zzz", "1"], 'Unknown hyperparameter "zzz". Known are count, fast, kind, label, rate.'),
+        (["--zzz=1"], 'Unknown hyperparameter "zzz". Known are count, fast, kind, label, rate.'),
     ],
 )
 def test_other_arguments_are_refused_c22(words, sentence):

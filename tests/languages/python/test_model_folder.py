@@ -89,7 +89,7 @@ def test_a_model_may_have_a_metadata_file_of_its_own(root, capsys):
     assert names(root / "model") == ["metadata.json", "number.txt", "training-metadata.json"]
     assert (root / "model/metadata.json").read_text() == "its own"
     assert json.loads((root / "model/training-metadata.json").read_text()) == {"steps": 1}
-    assert "WARNING: save() in model wrote a metadata.json: " in capsys.readouterr().out
+    assert "WARNING: save() in model.py wrote a metadata.json: " in capsys.readouterr().out
 
 
 def test_a_job_that_is_killed_while_it_saves_leaves_a_mark(root):

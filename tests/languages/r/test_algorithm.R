@@ -75,22 +75,32 @@ test_that("what is missing is told before anything is read", {
 
 test_that("metrics that are no numbers cost no model, and the log says which", {
   wrong <- c(
-    "c(0.3, 0.4)" = "model_metrics() returned a number without a name",
-    "c(a = 0.3, 0.4)" = "model_metrics() returned a number without a name",
-    "c(a = 'good')" = 'the metric "a" is "good", not a number',
-    "list(a = 0.3, b = NULL)" = 'the metric "b" is NULL, not a number',
-    "list(a = c(0.3, 1))" = 'the metric "a" is c(0.3, 1), not a number'
+    "c(0.3, 0.4)" = "model_metrics() in model.R returned a value without a name: each must have",
+    "c(a = 0.3, 0.4)" = "model_metrics() in model.R returned a value without a name: each must",
+    "c(a = 'good')" = 'the metric "a" of model_metrics() in model.R is "good": it must be a number',
+    "list(a = 0.3, b = NULL)" = 'the metric "b" of model_metrics() in model.R is NULL: it must be',
+    "list(a = c(0.3, 1))" = 'the metric "a" of model_metrics() in model.R is c(0.3, 1): it must be'
   )
   for (returned in names(wrong)) {
     run <- train_with(metrics = paste("model_metrics <- function(model)", returned))
     expect_identical(run$status, 0L, info = returned)
     expect_match(run$stdout, fixed = TRUE, all = FALSE, paste0(
-      "WARNING: the metrics can't be had (simpleError: ", wrong[[returned]], "): the model is saved"
+      "WARNING: the metrics can't be had (", wrong[[returned]]
     ))
+    expect_identical(run$stderr, character(), info = returned)
     expect_match(run$stdout, "^step=1$", all = FALSE)
   }
   run <- train_with(metrics = "model_metrics <- function(model) list(a = NA, b = TRUE, c = -Inf)")
   expect_match(run$stdout, "^step=1 a=nan b=1 c=-inf$", all = FALSE)
+})
+
+test_that("metadata without names cost no model", {
+  run <- train_with(first = "model_metadata <- function(model) c(1, 2)")
+  expect_identical(run$status, 0L)
+  expect_match(run$stdout, fixed = TRUE, all = FALSE, paste(
+    "WARNING: the metadata can't be had (model_metadata() in model.R returned a value without a",
+    "name: each must have one): the model is saved without them."
+  ))
 })
 
 test_that("a package that job/ needs and packages.txt has lost is told", {

@@ -100,6 +100,10 @@ test_that("arguments are pairs after the word train", {
   expect_identical(read("train"), list())
   expect_identical(read("train", "--rounds", "3", "--rate", "-1"), list(rounds = "3", rate = "-1"))
   expect_identical(read("--label", ""), list(label = ""))
+  expect_identical(
+    read("--rate=-1", "--rounds", "3", "--label=a=b", "--device="),
+    list(rate = "-1", rounds = "3", label = "a=b", device = "")
+  )
   for (word in c("serve", "-e", "")) {
     expect_failure_sentence(
       read(word),
@@ -109,7 +113,7 @@ test_that("arguments are pairs after the word train", {
   }
   expect_failure_sentence(read("--rounds"), "--rounds needs a value after it.", exit_code = 2L)
   expect_failure_sentence(
-    read("train", "--round", "3"),
+    read("train", "--round=3"),
     paste(
       'Unknown hyperparameter "round": did you mean "rounds"?',
       "Known are device, early, label, rate, rounds."

@@ -134,8 +134,14 @@ class HyperparametersTest extends JobTree {
   void settingThatTheModelDoesNotListIsAMistakeOfTheModel() throws IOException {
     Hyperparameters settings = Hyperparameters.of(List.of(), Map.of());
 
-    assertEquals("hyperparameters() in Model does not list \"count\"", assertThrows(
-        IllegalArgumentException.class, () -> settings.get(COUNT)).getMessage());
+    assertEquals(
+        "Model.java asks for the hyperparameter \"count\", which hyperparameters() does not list.",
+        assertThrows(TrainingFailure.class, () -> settings.get(COUNT)).getMessage());
+    assertEquals(
+        "hyperparameters() in Model.java returned null: let it return a list.",
+        assertThrows(
+            TrainingFailure.class, () -> Hyperparameters.read(files, null, List.of()))
+                .getMessage());
   }
 
   /** C31. */
@@ -185,6 +191,9 @@ class HyperparametersTest extends JobTree {
     assertEquals(3, readSettings("train").get(COUNT));
     assertEquals(2, readSettings("train", "--count", "2").get(COUNT));
     assertEquals(2, readSettings("--count", "2").get(COUNT));
+    assertEquals(2, readSettings("train", "--label=a=b", "--count=2").get(COUNT));
+    assertEquals("a=b", readSettings("--label=a=b", "--count", "2").asMap().get("label"));
+    assertEquals("", readSettings("--label", "").asMap().get("label"));
   }
 
   /** C22. */
@@ -194,6 +203,7 @@ class HyperparametersTest extends JobTree {
       "train x | This image only trains: start it with \"train\" or nothing, not \"x\".",
       "--count | --count needs a value after it.",
       "--zzz 1 | Unknown hyperparameter \"zzz\". " + KNOWN,
+      "--zzz=1 | Unknown hyperparameter \"zzz\". " + KNOWN,
   })
   void otherArgumentsAreRefused(String words, String sentence) {
     TrainingFailure failure = assertThrows(

@@ -92,8 +92,10 @@ class ModelFolderTest extends JobTree {
         folder -> { },
         Map.of()));
 
-    assertEquals("The model folder %s would be empty: save() in Model wrote no file."
-        .formatted(root.resolve("model")), failure.getMessage());
+    assertEquals(
+        ("The model folder %s would be empty: save() in Model.java wrote no file into the folder "
+            + "that it was given.").formatted(root.resolve("model")),
+        failure.getMessage());
     assertEquals(List.of(), names(root.resolve("model")));
   }
 

@@ -16,7 +16,7 @@ import sys
 from functools import partial
 
 from job import cluster, outcome
-from job.algorithm import as_numbers, is_finished, refuse_incomplete
+from job.algorithm import as_dict, as_numbers, is_finished, refuse_incomplete
 from job.channels import read_channels
 from job.checkpoints import Checkpoints
 from job.cpus import limit_threads
@@ -88,7 +88,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
             "metrics": metrics or attempt("metrics", measure),
             "steps": model.steps,
             "stopped": stop.told or not model.finished(),
-            **(attempt("metadata", lambda: dict(model.metadata())) or {}),
+            **(attempt("metadata", lambda: as_dict("metadata", model.metadata())) or {}),
         }
         if hosts.leads:
             save_model(model.save, model.load, metadata)

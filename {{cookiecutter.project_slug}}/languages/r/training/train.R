@@ -96,7 +96,9 @@ train <- function(arguments) {
     steps = model$steps,
     stopped = job$stop_was_told() || !job$is_finished(model)
   )
-  metadata <- c(metadata, job$attempt("metadata", function() model_metadata(model)))
+  metadata <- c(metadata, job$attempt("metadata", function() {
+    job$with_names("model_metadata", model_metadata(model))
+  }))
   job$save_model(model, model_save, model_load, metadata)
   # Who resumes from a fit that was cut short would take it for a whole one.
   if (!job$stop_was_told()) {

@@ -11,6 +11,10 @@ class TrainingFailure(Exception):
     exit_code = 1
 
 
+class Unusable(Exception):
+    """What a model gave that is no use, in one sentence. The model is saved without it."""
+
+
 class UsageError(TrainingFailure):
     """Words on the command line that mean nothing here."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from job import TrainingFailure
+from job import TrainingFailure, Unusable
 from job.hyperparameters import Hyperparameter
 from job.model_folder import refuse_unfinished
 
@@ -32,6 +32,8 @@ class Algorithm:
     steps = 0
     # What fit returned, in this run or in the one that it goes on from.
     fitted: Any = None
+    # What else it set of the model, by name: metrics and save may need that too.
+    set_by_fit: tuple[str, ...] = ()
     # Returns whether SIGTERM has come, 120 s after which the job is killed (C5). A fit that takes
     # longer asks now and then, and returns what it has.
     stop_requested: Callable[[], bool] = staticmethod(lambda: False)
@@ -46,13 +48,17 @@ class Algorithm:
     def fit(self) -> Any:
         """Do all in one step; return what can be pickled, `fitted` from then on.
 
-        Where it returns nothing there is no checkpoint, and save is yours to write.
+        A checkpoint has that, and each attribute of the model that it set. Where it returns
+        nothing there is no checkpoint, and save is yours to write.
         """
         raise NotImplementedError
 
     def step(self) -> None:
         """Do one step, after which the job can stop, and go on from a checkpoint."""
+        before = dict(vars(self))
         self.fitted = self.fit()
+        after = vars(self).items()
+        self.set_by_fit = tuple(name for name, value in after if before.get(name) is not value)
 
     def finished(self) -> bool:
         """Return whether no step is left."""
@@ -65,11 +71,12 @@ class Algorithm:
     def save_checkpoint(self, path: Path) -> None:
         """Write all that `load_checkpoint` needs to one file; without one, none is kept."""
         if self.fitted is not None:
-            path.write_bytes(pickle.dumps(self.fitted))
+            names = {"fitted", "set_by_fit", *self.set_by_fit}
+            path.write_bytes(pickle.dumps({name: getattr(self, name) for name in names}))
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raise any error where it can't be read or does not fit."""
-        self.fitted = pickle.loads(path.read_bytes())
+        vars(self).update(pickle.loads(path.read_bytes()))
 
     def checksum(self) -> int:
         """Return a number that is the same on every host if the model is."""
@@ -135,13 +142,21 @@ def is_finished(model: Algorithm) -> bool:
 
 
 def as_numbers(metrics: Any) -> dict[str, float]:
-    """Return what `metrics` returned as numbers; TypeError names the one that is none."""
-    if not isinstance(metrics, Mapping):
-        raise TypeError(f"metrics() returned {metrics!r:.80}, not a dict of numbers")
+    """Return what `metrics` returned as numbers; Unusable names the one that is none."""
     numbers = {}
-    for name, value in metrics.items():
+    for name, value in as_dict("metrics", metrics).items():
         try:
             numbers[name] = float(value)
         except (TypeError, ValueError):
-            raise TypeError(f'the metric "{name}" is {value!r:.80}, not a number') from None
+            raise Unusable(
+                f'the metric "{name}" of metrics() in model.py is {value!r:.80}: '
+                "it must be a number"
+            ) from None
     return numbers
+
+
+def as_dict(name: str, value: Any) -> dict[str, Any]:
+    """Return what a method of the model returned; Unusable where it is no dict."""
+    if not isinstance(value, Mapping):
+        raise Unusable(f"{name}() in model.py returned {value!r:.80}: it must be a dict")
+    return dict(value)

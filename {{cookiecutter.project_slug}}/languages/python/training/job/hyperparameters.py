@@ -134,7 +134,9 @@ def usage(declared: Iterable[Hyperparameter]) -> str:
 
 
 def read_arguments(arguments: list[str], declared: Iterable[Hyperparameter]) -> dict[str, str]:
-    """Return the `--name value` pairs after the word "train", which may be missing (C1, C9).
+    """Return the values after the word "train", which may be missing (C1, C9), by name.
+
+    They are written `--name value` or `--name=value`.
 
     Raises UsageError for anything else: an image that only trains must say so when it is started
     with "serve" (C22).
@@ -143,16 +145,19 @@ def read_arguments(arguments: list[str], declared: Iterable[Hyperparameter]) -> 
     known = [each.name for each in declared]
     pairs = {}
     while words:
-        name, *words = words
-        if not name.startswith("--"):
+        word, *words = words
+        if not word.startswith("--"):
             raise UsageError(
-                f'This image only trains: start it with "train" or nothing, not "{name}".'
+                f'This image only trains: start it with "train" or nothing, not "{word}".'
             )
-        if name[2:] not in known:
-            raise UsageError(unknown_hyperparameter(name[2:], known))
+        name, equals, value = word[2:].partition("=")
+        if name not in known:
+            raise UsageError(unknown_hyperparameter(name, known))
+        if equals:
+            words.insert(0, value)
         if not words:
-            raise UsageError(f"{name} needs a value after it.")
-        pairs[name[2:]], *words = words
+            raise UsageError(f"{word} needs a value after it.")
+        pairs[name], *words = words
     return pairs
 
 
@@ -181,7 +186,17 @@ def read_hyperparameters(
         values[name] = known[name].decode(text)
     pairs = (f"{name}={as_text(value)}" for name, value in sorted(values.items()))
     log(f"Hyperparameters: {' '.join(pairs)}")
-    return values
+    return Values(values)
+
+
+class Values(dict):
+    """The values by name; one that is not declared is a mistake of the model."""
+
+    def __missing__(self, name: str) -> None:
+        raise TrainingFailure(
+            f'model.py asks for the hyperparameter "{name}", which HYPERPARAMETERS does not '
+            f"declare: it has {', '.join(sorted(self))}."
+        )
 
 
 def unknown_hyperparameter(name: str, known: Iterable[str]) -> str:

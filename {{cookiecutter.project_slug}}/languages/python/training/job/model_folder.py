@@ -39,14 +39,15 @@ def save_model(
             files = sorted(path for path in aside.rglob("*") if path.is_file())
             if not any(path.stat().st_size > 0 for path in files):
                 raise TrainingFailure(
-                    f"The model folder {folder} would be empty: save() in model wrote no file."
+                    f"The model folder {folder} would be empty: save() in model.py wrote no file "
+                    "into the folder that it was given."
                 )
             load(aside)
             description = aside / "metadata.json"
             if description in files:
                 description = aside / "training-metadata.json"
                 log(
-                    "WARNING: save() in model wrote a metadata.json: "
+                    "WARNING: save() in model.py wrote a metadata.json: "
                     f"what train says of the job is in {description.name}."
                 )
             files.append(description)

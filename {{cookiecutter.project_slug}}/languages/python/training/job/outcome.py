@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from job import TrainingFailure
+from job import TrainingFailure, Unusable
 from job.files import name_of, remove_scratch, root
 from job.log import log
 
@@ -121,7 +121,7 @@ def report_failure(sentence: str, trace: str = "") -> None:
 
 def explain(error: BaseException) -> tuple[str, bool]:
     """Return one sentence for an error, and whether that is all that a user needs to know."""
-    if isinstance(error, TrainingFailure):
+    if isinstance(error, TrainingFailure | Unusable):
         return str(error), True
     if isinstance(error, SystemExit):
         return (error.code if isinstance(error.code, str) else EARLY.format("sys.exit()")), True
@@ -132,6 +132,8 @@ def explain(error: BaseException) -> tuple[str, bool]:
             f"The module {module} is not in the image: write its package into requirements.in, "
             f"then make lock, or put {module}.py beside model.py."
         ), True
+    if str(error).startswith("cannot import name 'Model' from 'model'"):
+        return "There is no class Model in model.py: write class Model(Algorithm).", True
     chain = list(_chain(error))
     for each in chain:
         for known in (_full_memory, _disk, _missing_library):

@@ -120,19 +120,26 @@ is_finished <- function(model) {
   finished
 }
 
-# What model_metrics() returned as a named vector of numbers; what is none is an error that says
-# which.
+# What model_metrics() returned as a named vector of numbers; `unusable` says which is none.
 named_numbers <- function(metrics) {
-  metrics <- as.list(metrics)
-  if (length(metrics) > 0 && (is.null(names(metrics)) || any(names(metrics) == ""))) {
-    stop("model_metrics() returned a number without a name", call. = FALSE)
-  }
+  metrics <- with_names("model_metrics", metrics)
   for (name in names(metrics)) {
     value <- metrics[[name]]
     if (length(value) != 1 || !(is.numeric(value) || is.logical(value))) {
       said <- substr(paste(deparse(value), collapse = " "), 1, 80)
-      stop(sprintf('the metric "%s" is %s, not a number', name, said), call. = FALSE)
+      unusable(
+        'the metric "', name, '" of model_metrics() in model.R is ', said, ": it must be a number"
+      )
     }
   }
   vapply(metrics, as.numeric, 0)
+}
+
+# What a function of model.R returned, as a list; one without names is an error.
+with_names <- function(name, value) {
+  value <- as.list(value)
+  if (length(value) > 0 && (is.null(names(value)) || any(names(value) == ""))) {
+    unusable(name, "() in model.R returned a value without a name: each must have one")
+  }
+  value
 }

@@ -181,7 +181,8 @@ names_of <- function(declared) {
   vapply(declared, function(each) each$name, "")
 }
 
-# Read the `--name value` pairs after the word "train", which may be missing (C1, C9).
+# Read what stands after the word "train", which may be missing: --name value or --name=value
+# (C1, C9).
 #
 # Anything else is a failure with exit code 2: an image that only trains must say so when it is
 # started with "serve" (C22).
@@ -202,9 +203,12 @@ read_arguments <- function(arguments, declared) {
         exit_code = 2L
       )
     }
-    name <- substring(word, 3)
+    name <- sub("=.*", "", substring(word, 3))
     if (!name %in% names_of(declared)) {
       fail(unknown_hyperparameter(name, declared), exit_code = 2L)
+    }
+    if (grepl("=", word, fixed = TRUE)) {
+      arguments <- c(word, sub("^[^=]*=", "", word), arguments[-1])
     }
     if (length(arguments) == 1) {
       fail(word, " needs a value after it.", exit_code = 2L)

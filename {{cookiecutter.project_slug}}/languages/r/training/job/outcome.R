@@ -14,6 +14,11 @@ fail <- function(..., exit_code = 1L, class = NULL) {
   stop(errorCondition(paste0(...), class = class, exit_code = exit_code))
 }
 
+# Say in one sentence that what a model gave is no use: it is saved without that.
+unusable <- function(...) {
+  stop(errorCondition(paste0(...), class = "unusable"))
+}
+
 # Call the program's work and return its exit code: 0 for success alone (C56).
 #
 # work: a function without arguments.
@@ -68,11 +73,12 @@ attempt <- function(what, call) {
       if (!what %in% the$missed) {
         the$missed <- c(the$missed, what)
         them <- if (startsWith(what, "last")) "it" else "them"
+        is_known <- inherits(condition, "unusable")
+        said <- if (is_known) conditionMessage(condition) else explain(condition)
         log_line(
-          "WARNING: the ", what, " can't be had (", explain(condition), "): ",
-          "the model is saved without ", them, "."
+          "WARNING: the ", what, " can't be had (", said, "): the model is saved without ", them, "."
         )
-        message(paste(the$trace, collapse = "\n"))
+        if (!is_known) message(paste(the$trace, collapse = "\n"))
       }
       NULL
     }

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import training.job.Algorithm;
@@ -141,8 +140,17 @@ public final class Train {
   private <T> Map<String, T> orNone(String what, Hosts hosts, Callable<Map<String, T>> says)
       throws Exception {
     try {
-      return Json.inOrder(
-          Objects.requireNonNull(says.call(), what + "() of Model returned null"));
+      Map<String, T> said = says.call();
+      if (said != null) {
+        return Json.inOrder(said);
+      }
+      TrainingFailure missing =
+          new TrainingFailure(what + "() in Model.java returned null: it must be a map.");
+      if (hosts.several()) {
+        throw missing;
+      }
+      outcome.warn("the " + what + " can't be had (%s): the model is saved without them.", missing);
+      return Map.of();
     } catch (Exception | AssertionError | LinkageError | StackOverflowError e) {
       if (e instanceof TrainingFailure || hosts.several()) {
         throw e;

@@ -53,7 +53,8 @@ public interface Algorithm {
 
   /** Does all that there is to do; it may return early where {@code stopRequested} says so. */
   default void fit(BooleanSupplier stopRequested) throws Exception {
-    throw new UnsupportedOperationException("Model has neither fit nor step");
+    throw new TrainingFailure(
+        "There is neither fit() nor step() in Model.java: job/Algorithm.java asks for one.");
   }
 
   /** Returns the metrics after a step, in the order in which the log has them. */

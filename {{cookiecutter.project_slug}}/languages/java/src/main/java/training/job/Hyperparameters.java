@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,13 +50,18 @@ public final class Hyperparameters {
   /**
    * Returns the values of hyperparameters.json, strings all (C27), then of the command line (C9).
    *
-   * @param arguments {@code --name value} pairs after the word "train", which may be missing (C1)
+   * @param arguments {@code --name value} or {@code --name=value}, after the word "train", which
+   *     may be missing (C1)
    * @throws TrainingFailure for an unknown name, a bad value, a file that can't be read, and other
    *     arguments: an image that only trains must say so when it is started with "serve" (C22)
    */
   public static Hyperparameters read(
       JobFiles files, List<Hyperparameter<?>> declared, List<String> arguments)
       throws IOException {
+    if (declared == null) {
+      throw new TrainingFailure(
+          "hyperparameters() in Model.java returned null: let it return a list.");
+    }
     Map<String, String> overrides = pairs(arguments, declared);
     Map<String, Object> given = new LinkedHashMap<>(
         files.readConfig("hyperparameters.json", "one flat object of strings").orElse(Map.of()));
@@ -76,8 +82,9 @@ public final class Hyperparameters {
   /** Returns the value of a hyperparameter that is declared: null where that is its default. */
   public <T> T get(Hyperparameter<T> which) {
     if (declared.get(which.name()) != which) {
-      throw new IllegalArgumentException(
-          "hyperparameters() in Model does not list \"%s\"".formatted(which.name()));
+      throw new TrainingFailure(
+          "Model.java asks for the hyperparameter \"%s\", which hyperparameters() does not list."
+              .formatted(which.name()));
     }
     return which.type().cast(values.get(which.name()));
   }
@@ -107,21 +114,23 @@ public final class Hyperparameters {
     List<String> known = declared.stream().<String>map(Hyperparameter::name).toList();
     Map<String, String> pairs = new LinkedHashMap<>();
     int first = !arguments.isEmpty() && arguments.get(0).equals("train") ? 1 : 0;
-    for (int i = first; i < arguments.size(); i += 2) {
-      String word = arguments.get(i);
+    Iterator<String> words = arguments.listIterator(first);
+    while (words.hasNext()) {
+      String word = words.next();
       if (!word.startsWith("--")) {
         throw TrainingFailure.ofUsage(
             "This image only trains: start it with \"train\" or nothing, not \"%s\"."
                 .formatted(word));
       }
-      String name = word.substring(2);
+      int equals = word.indexOf('=');
+      String name = equals < 0 ? word.substring(2) : word.substring(2, equals);
       if (!known.contains(name)) {
         throw TrainingFailure.ofUsage(unknown(name, known));
       }
-      if (i + 1 == arguments.size()) {
+      if (equals < 0 && !words.hasNext()) {
         throw TrainingFailure.ofUsage("%s needs a value after it.".formatted(word));
       }
-      pairs.put(name, arguments.get(i + 1));
+      pairs.put(name, equals < 0 ? words.next() : word.substring(equals + 1));
     }
     return pairs;
   }
