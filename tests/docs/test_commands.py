@@ -49,6 +49,7 @@ COMMANDS = {
     "python3 tools VERB --help": "test_each_verb_has_help",
     "python3 tools check --explain shell-form": "test_each_rule_is_taught",
     "make lock": "test_a_package_is_added",
+    "make lock train": "test_a_package_is_added",
     'docker run --rm -v "$PWD/data:/opt/ml/input/data:ro" -v "$PWD/runs/model:/opt/ml/model" '
     "SLUG:local train": "test_one_bare_command_trains",
     "python3 tools": "test_each_verb_tells_its_flags_on_the_oldest_python",
