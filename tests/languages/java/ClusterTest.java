@@ -336,7 +336,7 @@ class ClusterTest {
         new Hosts(List.of("algo-1", "algo-2"), "algo-2")::refuseSeveral);
 
     assertEquals("This program trains on one host and the job has 2 (algo-1, algo-2): "
-        + "set InstanceCount to 1 in training-job.json.", failure.getMessage());
+        + "set InstanceCount to 1, or leave out --hosts.", failure.getMessage());
     new Hosts(List.of("algo-1"), "algo-1").refuseSeveral();
   }
 

@@ -64,12 +64,12 @@ def test_outside_of_a_job_nothing_asks_it_to_stop():
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
     [
-        ({"loss": None}, 'the metric "loss" of metrics() in model.py is None: it must be a number'),
+        ({"loss": None}, '"loss" of metrics() in model.py is None: it must be a number'),
         (
             {"a": 1, "b": "c"},
-            "the metric \"b\" of metrics() in model.py is 'c': it must be a number",
+            "\"b\" of metrics() in model.py is 'c': it must be a number",
         ),
-        ({"a": [0.5]}, 'the metric "a" of metrics() in model.py is [0.5]: it must be a number'),
+        ({"a": [0.5]}, '"a" of metrics() in model.py is [0.5]: it must be a number'),
         (None, "metrics() in model.py returned None: it must be a dict"),
         ([("a", 1.0)], "metrics() in model.py returned [('a', 1.0)]: it must be a dict"),
     ],
@@ -155,8 +155,9 @@ def failure_of(root, *arguments):
 def test_a_fit_that_returns_nothing_leaves_no_model_of_nothing(root, mean):
     mean.fit = lambda self: None
     mean.metrics = lambda self: {}
-    sentence = "fit() in model.py returned nothing, and save() is not there: return what was fitted"
-    assert failure_of(root).startswith(sentence)
+    assert failure_of(root) == (
+        "fit() in model.py returned nothing: return what was fitted, or write save().\n"
+    )
     assert not (root / "model/model.pickle").exists()
 
 
@@ -230,8 +231,7 @@ def test_a_hyperparameter_that_is_not_declared_is_told(root, mean):
     mean.HYPERPARAMETERS = (Hyperparameter("trees", int, 50, "nothing"),)
     mean.fit = lambda self: self.hyperparameters["tress"]
     assert failure_of(root) == (
-        'model.py asks for the hyperparameter "tress", which HYPERPARAMETERS does not declare: '
-        "it has trees.\n"
+        'model.py: Unknown hyperparameter "tress": did you mean "trees"? Known are trees.\n'
     )
 
 

@@ -237,7 +237,7 @@ test_that("several hosts are refused by a model for one (C97)", {
   hosts <- list(names = c("algo-1", "algo-2"), current = "algo-1", rank = 0L)
   expect_failure_sentence(job$join(hosts, able = FALSE), paste(
     "This program trains on one host and the job has 2 (algo-1, algo-2):",
-    "set InstanceCount to 1 in training-job.json."
+    "set InstanceCount to 1, or leave out --hosts."
   ))
 })
 

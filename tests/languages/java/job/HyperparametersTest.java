@@ -135,7 +135,7 @@ class HyperparametersTest extends JobTree {
     Hyperparameters settings = Hyperparameters.of(List.of(), Map.of());
 
     assertEquals(
-        "Model.java asks for the hyperparameter \"count\", which hyperparameters() does not list.",
+        "Model.java: hyperparameters() does not list \"count\".",
         assertThrows(TrainingFailure.class, () -> settings.get(COUNT)).getMessage());
     assertEquals(
         "hyperparameters() in Model.java returned null: let it return a list.",

@@ -93,8 +93,8 @@ class ModelFolderTest extends JobTree {
         Map.of()));
 
     assertEquals(
-        ("The model folder %s would be empty: save() in Model.java wrote no file into the folder "
-            + "that it was given.").formatted(root.resolve("model")),
+        "save() in Model.java wrote no file into its folder: %s would be empty."
+            .formatted(root.resolve("model")),
         failure.getMessage());
     assertEquals(List.of(), names(root.resolve("model")));
   }

@@ -142,7 +142,7 @@ def require_gpu() -> None:
     """Raise TrainingFailure without a GPU: XGBoost would warn, and train on the CPU."""
     problem = ""
     if not xgboost.build_info()["USE_CUDA"]:
-        problem = "xgboost-cpu is installed: README.md says how to train on a GPU."
+        problem = "xgboost-cpu is installed: the manual says how to train on a GPU."
     elif not list(Path("/dev").glob("nvidia[0-9]*")):
         problem = "there is no GPU: choose an InstanceType that has one in training-job.json."
     if problem:

@@ -16,7 +16,7 @@ import sys
 from functools import partial
 
 from job import cluster, outcome
-from job.algorithm import as_dict, as_numbers, is_finished, refuse_incomplete
+from job.algorithm import is_finished, measure_numbers, refuse_incomplete
 from job.channels import read_channels
 from job.checkpoints import Checkpoints
 from job.cpus import limit_threads
@@ -64,10 +64,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
 
         # On several hosts all do the same calls, so a failure of one must end them all.
         attempt = (lambda _, call: call()) if hosts.several else outcome.attempt
-
-        def measure() -> dict[str, float]:
-            return as_numbers(model.metrics())
-
+        measure = partial(measure_numbers, model)
         metrics = None
         stopped = False
         while not model.finished() and not (stopped := cluster.on_any_host(stop.received)):
@@ -88,7 +85,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
             "metrics": metrics or attempt("metrics", measure),
             "steps": model.steps,
             "stopped": stop.told or not model.finished(),
-            **(attempt("metadata", lambda: as_dict("metadata", model.metadata())) or {}),
+            **(attempt("metadata", lambda: dict(model.metadata())) or {}),
         }
         if hosts.leads:
             save_model(model.save, model.load, metadata)

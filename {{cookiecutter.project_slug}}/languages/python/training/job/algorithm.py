@@ -32,8 +32,8 @@ class Algorithm:
     steps = 0
     # What fit returned, in this run or in the one that it goes on from.
     fitted: Any = None
-    # What else it set of the model, by name: metrics and save may need that too.
-    set_by_fit: tuple[str, ...] = ()
+    # What of self a checkpoint has: `fitted`, and whatever else fit set.
+    set_by_fit: tuple[str, ...] = ("fitted",)
     # Returns whether SIGTERM has come, 120 s after which the job is killed (C5). A fit that takes
     # longer asks now and then, and returns what it has.
     stop_requested: Callable[[], bool] = staticmethod(lambda: False)
@@ -48,8 +48,7 @@ class Algorithm:
     def fit(self) -> Any:
         """Do all in one step; return what can be pickled, `fitted` from then on.
 
-        A checkpoint has that, and each attribute of the model that it set. Where it returns
-        nothing there is no checkpoint, and save is yours to write.
+        Where it returns nothing there is no checkpoint, and save is yours to write.
         """
         raise NotImplementedError
 
@@ -57,8 +56,7 @@ class Algorithm:
         """Do one step, after which the job can stop, and go on from a checkpoint."""
         before = dict(vars(self))
         self.fitted = self.fit()
-        after = vars(self).items()
-        self.set_by_fit = tuple(name for name, value in after if before.get(name) is not value)
+        self.set_by_fit = tuple(k for k, v in vars(self).items() if before.get(k) is not v)
 
     def finished(self) -> bool:
         """Return whether no step is left."""
@@ -71,12 +69,12 @@ class Algorithm:
     def save_checkpoint(self, path: Path) -> None:
         """Write all that `load_checkpoint` needs to one file; without one, none is kept."""
         if self.fitted is not None:
-            names = {"fitted", "set_by_fit", *self.set_by_fit}
-            path.write_bytes(pickle.dumps({name: getattr(self, name) for name in names}))
+            path.write_bytes(pickle.dumps({name: getattr(self, name) for name in self.set_by_fit}))
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raise any error where it can't be read or does not fit."""
-        vars(self).update(pickle.loads(path.read_bytes()))
+        saved = pickle.loads(path.read_bytes())
+        vars(self).update(saved, set_by_fit=tuple(saved))
 
     def checksum(self) -> int:
         """Return a number that is the same on every host if the model is."""
@@ -86,8 +84,7 @@ class Algorithm:
         """Write the model's files to an empty folder."""
         if self.fitted is None:
             raise TrainingFailure(
-                "fit() in model.py returned nothing, and save() is not there: return what was "
-                "fitted, or write save()."
+                "fit() in model.py returned nothing: return what was fitted, or write save()."
             )
         try:
             content = pickle.dumps(self.fitted)
@@ -141,22 +138,16 @@ def is_finished(model: Algorithm) -> bool:
     return finished
 
 
-def as_numbers(metrics: Any) -> dict[str, float]:
+def measure_numbers(model: Algorithm) -> dict[str, float]:
     """Return what `metrics` returned as numbers; Unusable names the one that is none."""
+    metrics = model.metrics()
+    if not isinstance(metrics, Mapping):
+        raise Unusable(f"metrics() in model.py returned {metrics!r:.80}: it must be a dict")
     numbers = {}
-    for name, value in as_dict("metrics", metrics).items():
+    for name, value in metrics.items():
         try:
             numbers[name] = float(value)
         except (TypeError, ValueError):
-            raise Unusable(
-                f'the metric "{name}" of metrics() in model.py is {value!r:.80}: '
-                "it must be a number"
-            ) from None
+            said = f'"{name}" of metrics() in model.py is {value!r:.80}: it must be a number'
+            raise Unusable(said) from None
     return numbers
-
-
-def as_dict(name: str, value: Any) -> dict[str, Any]:
-    """Return what a method of the model returned; Unusable where it is no dict."""
-    if not isinstance(value, Mapping):
-        raise Unusable(f"{name}() in model.py returned {value!r:.80}: it must be a dict")
-    return dict(value)

@@ -19,10 +19,10 @@ def read_channels(
     """Return the files of each channel, sorted, by the channel's name (C32, C43).
 
     Skips what is no data: names that start with "." or "_", and files of no bytes, such as folder
-    markers and the empty parts that Spark writes. Several hosts share
-    out the files of a channel that each of them has as a whole, so that each row counts once (C52);
-    one of them may have none. `collect` returns what each host gives it. Raises TrainingFailure for
-    a required channel that is missing, one that is empty on every host, and Pipe mode (C50).
+    markers and the empty parts that Spark writes. Several hosts share out the files of a channel
+    that each has as a whole, so that each row counts once (C52); one of them may have none.
+    `collect` returns what each host gives it. Raises TrainingFailure for a required channel that
+    is missing, one that is empty on every host, and Pipe mode (C50).
     """
     folder = root() / "input"
     if not folder.is_dir():
@@ -69,9 +69,8 @@ def read_channels(
 
 
 def _is_data(path: Path, folder: Path) -> bool:
-    if any(part.startswith((".", "_")) for part in path.relative_to(folder).parts):
-        return False
-    return path.is_file() and path.stat().st_size > 0
+    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    return not hidden and path.is_file() and path.stat().st_size > 0
 
 
 def _count(number: int, noun: str) -> str:

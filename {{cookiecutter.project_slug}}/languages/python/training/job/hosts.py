@@ -38,7 +38,7 @@ class Hosts:
         if self.several:
             raise TrainingFailure(
                 f"This program trains on one host and the job has {len(self.names)} "
-                f"({', '.join(self.names)}): set InstanceCount to 1 in training-job.json."
+                f"({', '.join(self.names)}): set InstanceCount to 1, or leave out --hosts."
             )
 
 

@@ -54,13 +54,11 @@ class Hyperparameter:
         if self.type is str:
             return f"one of {', '.join(self.choices)}" if self.choices else "text"
         kind = "an integer" if self.type is int else "a number"
-        if self.minimum is not None and self.maximum is not None:
-            return f"{kind} from {self.minimum} to {self.maximum}"
-        if self.minimum is not None:
+        if self.minimum is None:
+            return kind if self.maximum is None else f"{kind} of at most {self.maximum}"
+        if self.maximum is None:
             return f"{kind} of at least {self.minimum}"
-        if self.maximum is not None:
-            return f"{kind} of at most {self.maximum}"
-        return kind
+        return f"{kind} from {self.minimum} to {self.maximum}"
 
     def decode(self, text: str) -> Any:
         """Return the typed value of `text`, which callers encode in several ways (C30).
@@ -113,10 +111,9 @@ def _decode_number(text: str, kind: type) -> float | None:
         return None
     if kind is float:
         return float(text)
-    try:
+    if re.fullmatch(r"[+-]?\d+", text):
         return int(text)
-    except ValueError:  # 10.0 and 1e3 are integers too.
-        return int(float(text)) if float(text).is_integer() else None
+    return int(float(text)) if float(text).is_integer() else None  # as 10.0 and 1e3 are
 
 
 def usage(declared: Iterable[Hyperparameter]) -> str:
@@ -134,9 +131,7 @@ def usage(declared: Iterable[Hyperparameter]) -> str:
 
 
 def read_arguments(arguments: list[str], declared: Iterable[Hyperparameter]) -> dict[str, str]:
-    """Return the values after the word "train", which may be missing (C1, C9), by name.
-
-    They are written `--name value` or `--name=value`.
+    """Return `--name value`, or =value, after the word "train", which may be missing (C1, C9).
 
     Raises UsageError for anything else: an image that only trains must say so when it is started
     with "serve" (C22).
@@ -150,12 +145,10 @@ def read_arguments(arguments: list[str], declared: Iterable[Hyperparameter]) -> 
             raise UsageError(
                 f'This image only trains: start it with "train" or nothing, not "{word}".'
             )
-        name, equals, value = word[2:].partition("=")
+        name, *value = word[2:].split("=", 1)
         if name not in known:
             raise UsageError(unknown_hyperparameter(name, known))
-        if equals:
-            words.insert(0, value)
-        if not words:
+        if not (words := value + words):
             raise UsageError(f"{word} needs a value after it.")
         pairs[name], *words = words
     return pairs
@@ -181,22 +174,15 @@ def read_hyperparameters(
             continue
         if name not in known:
             raise TrainingFailure(unknown_hyperparameter(name, known))
-        if not isinstance(text, str):
-            text = json.dumps(text)
-        values[name] = known[name].decode(text)
+        values[name] = known[name].decode(as_text(text))
     pairs = (f"{name}={as_text(value)}" for name, value in sorted(values.items()))
     log(f"Hyperparameters: {' '.join(pairs)}")
-    return Values(values)
+    return _Values(values)
 
 
-class Values(dict):
-    """The values by name; one that is not declared is a mistake of the model."""
-
+class _Values(dict):
     def __missing__(self, name: str) -> None:
-        raise TrainingFailure(
-            f'model.py asks for the hyperparameter "{name}", which HYPERPARAMETERS does not '
-            f"declare: it has {', '.join(sorted(self))}."
-        )
+        raise TrainingFailure(f"model.py: {unknown_hyperparameter(name, self)}")
 
 
 def unknown_hyperparameter(name: str, known: Iterable[str]) -> str:

@@ -39,8 +39,7 @@ def save_model(
             files = sorted(path for path in aside.rglob("*") if path.is_file())
             if not any(path.stat().st_size > 0 for path in files):
                 raise TrainingFailure(
-                    f"The model folder {folder} would be empty: save() in model.py wrote no file "
-                    "into the folder that it was given."
+                    f"save() in model.py wrote no file into its folder: {folder} would be empty."
                 )
             load(aside)
             description = aside / "metadata.json"

@@ -77,11 +77,9 @@ def attempt(what: str, call: Callable[[], Any]) -> Any:
         if what not in _missed:
             _missed.add(what)
             sentence, is_known = explain(error)
-            sentence = sentence.rstrip(".")
             them = "it" if what.startswith("last") else "them"
-            log(
-                f"WARNING: the {what} can't be had ({sentence}): the model is saved without {them}."
-            )
+            cause = sentence.rstrip(".")
+            log(f"WARNING: the {what} can't be had ({cause}): the model is saved without {them}.")
             if not is_known:
                 traceback.print_exc()
         return None

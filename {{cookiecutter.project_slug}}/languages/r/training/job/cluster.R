@@ -166,7 +166,7 @@ join <- function(hosts, able) {
   if (!able) {
     fail(
       "This program trains on one host and the job has ", length(hosts$names), " (",
-      toString(hosts$names), "): set InstanceCount to 1 in training-job.json."
+      toString(hosts$names), "): set InstanceCount to 1, or leave out --hosts."
     )
   }
   leader <- hosts$names[1]

@@ -28,10 +28,7 @@ save_model <- function(model, save, load, metadata) {
     save(model, aside)
     files <- list.files(aside, recursive = TRUE, all.files = TRUE)
     if (sum(file.size(file.path(aside, files))) == 0) {
-      fail(
-        "The model folder ", folder, " would be empty: model_save() in model.R wrote no file into ",
-        "the folder that it was given."
-      )
+      fail("model_save() in model.R wrote no file into its folder: ", folder, " would be empty.")
     }
     # R says nothing of a write that fails, as on a full disk: only reading back shows it.
     load(aside)

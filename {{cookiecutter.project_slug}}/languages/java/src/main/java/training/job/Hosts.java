@@ -68,9 +68,9 @@ public record Hosts(List<String> names, String current) {
   public void refuseSeveral() {
     if (several()) {
       throw new TrainingFailure(
-          "This program trains on one host and the job has %s (%s): set InstanceCount to 1 in "
+          "This program trains on one host and the job has %s (%s): "
               .formatted(names.size(), String.join(", ", names))
-              + "training-job.json.");
+              + "set InstanceCount to 1, or leave out --hosts.");
     }
   }
 }

@@ -83,8 +83,7 @@ public final class Hyperparameters {
   public <T> T get(Hyperparameter<T> which) {
     if (declared.get(which.name()) != which) {
       throw new TrainingFailure(
-          "Model.java asks for the hyperparameter \"%s\", which hyperparameters() does not list."
-              .formatted(which.name()));
+          "Model.java: hyperparameters() does not list \"%s\".".formatted(which.name()));
     }
     return which.type().cast(values.get(which.name()));
   }

@@ -43,8 +43,8 @@ public final class ModelFolder {
       List<Path> files = new ArrayList<>(JobFiles.filesIn(aside));
       if (files.stream().allMatch(file -> file.toFile().length() == 0)) {
         throw new TrainingFailure(
-            ("The model folder %s would be empty: save() in Model.java wrote no file into the "
-                + "folder that it was given.").formatted(folder));
+            "save() in Model.java wrote no file into its folder: %s would be empty."
+                .formatted(folder));
       }
       load.accept(aside);
       Path last = aside.resolve("metadata.json");
