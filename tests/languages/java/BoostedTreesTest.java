@@ -276,6 +276,15 @@ class BoostedTreesTest {
   }
 
   @Test
+  void channelWithoutRowsNamesItsOwnFile() throws IOException {
+    Path header = write("b.csv", "is_male,a\n");
+
+    assertEquals(header + " has a header but no rows.", failure(Map.of(
+        "training", List.of(write("a.csv", "is_male,a\n0,1\n1,2\n")),
+        "validation", List.of(header))));
+  }
+
+  @Test
   void binaryFileIsOneSentence() throws IOException {
     Path file = folder.resolve("a.csv");
     byte[] binary = {'i', 's', 8, 0, 0, (byte) 0xff, (byte) 0xfe};

@@ -10,6 +10,7 @@ import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoostError;
 import ml.dmlc.xgboost4j.java.util.BigDenseMatrix;
 import training.job.Cluster;
+import training.job.JobFiles;
 import training.job.Log;
 import training.job.TrainingFailure;
 
@@ -57,7 +58,7 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
           if (channel.equals("training")) {
             table.completeCategories(cluster);
           }
-          matrices.count(channel, table.rows().rows(), cluster);
+          matrices.count(channel, channels.get(channel), table.rows().rows(), cluster);
         }
       }
       Way way = chooser.choose(tables);
@@ -74,13 +75,15 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
     return matrices;
   }
 
-  private void count(String channel, long own, Cluster cluster) throws InterruptedException {
+  private void count(String channel, List<Path> files, long own, Cluster cluster)
+      throws InterruptedException {
     Log.line("Read %s rows of %s.".formatted(own, channel));
     rows.put(channel, cluster.collect(String.valueOf(own)).values().stream()
         .mapToLong(Long::parseLong)
         .sum());
     if (rows.get(channel) == 0) {
-      throw new TrainingFailure("%s has a header but no rows.".formatted(columns.place()));
+      throw new TrainingFailure("%s has a header but no rows.".formatted(
+          files.isEmpty() ? "Channel \"" + channel + "\"" : JobFiles.nameOf(files.get(0))));
     }
   }
 
