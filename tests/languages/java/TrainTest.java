@@ -254,7 +254,7 @@ class TrainTest {
       "thread   | The program was ended by System.exit() before the model was saved: let train "
           + "end it.",
       "half     | IllegalStateException: ",
-      "no model | The model folder ",
+      "no model | save() in Model.java wrote no file into its folder: ",
   })
   void otherTroublesAreOneSentence(String trouble, String sentence) throws Exception {
     Job.Run run = job.run("--trouble", trouble);

@@ -193,7 +193,6 @@ class HyperparametersTest extends JobTree {
     assertEquals(2, readSettings("--count", "2").get(COUNT));
     assertEquals(2, readSettings("train", "--label=a=b", "--count=2").get(COUNT));
     assertEquals("a=b", readSettings("--label=a=b", "--count", "2").asMap().get("label"));
-    assertEquals("", readSettings("--label", "").asMap().get("label"));
   }
 
   /** C22. */
