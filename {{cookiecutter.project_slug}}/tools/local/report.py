@@ -101,7 +101,8 @@ def pack(job: Job, folder: str, archive: str) -> Path | None:
         return None
     if job.request.get("OutputDataConfig", {}).get("CompressionType") == "NONE":
         return source
-    with tarfile.open(job.folder / archive, "w:gz") as tar:
+    # As gzip does it by itself: Python's level takes six times as long for a twentieth less.
+    with tarfile.open(job.folder / archive, "w:gz", compresslevel=6) as tar:
         for path in sorted(source.iterdir()):
             tar.add(path, arcname=path.name)
     return job.folder / archive
