@@ -64,7 +64,8 @@ class Language:
 
 
 LANGUAGES = {
-    "python": Language(("python", "/bare/large.py"), ("csv.gz", "parquet")),
+    # In less memory the numbers, of which XGBoost's matrix is made, would be read from the disk.
+    "python": Language(("python", "/bare/large.py"), ("csv.gz", "parquet"), roomy=200),
     "r": Language(
         ("Rscript", "/bare/large.R"),
         ("csv.gz",),

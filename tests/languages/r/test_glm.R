@@ -389,6 +389,20 @@ test_that("in a piece, too, the place of what is no number is told", {
   )
 })
 
+test_that("a compressed file is read as a whole where memory has room, and nothing stays of it", {
+  table <- make_table(300)
+  text <- paste0(c(
+    paste(names(table), collapse = ","), do.call(paste, c(table, sep = ",")), ""
+  ), collapse = "\n")
+  before <- dir(tempdir())
+  file <- write_gzip(charToRaw(text))
+  pieces <- each_piece
+  withr::defer(each_piece <<- pieces)
+  each_piece <<- function(...) stop("it was read in pieces")
+  expect_equal(read_table(file, whole = TRUE), table)
+  expect_setequal(dir(tempdir()), c(before, basename(file)))
+})
+
 test_that("half a compressed file is not taken for a whole one", {
   file <- write_gzip(charToRaw(paste(readLines(write_table(make_table(5000))), collapse = "\n")))
   bytes <- readBin(file, "raw", 1e6)

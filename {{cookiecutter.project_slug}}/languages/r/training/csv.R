@@ -22,11 +22,14 @@ each_table <- function(file, schema, use, whole = TRUE) {
     return(invisible())
   }
   check_header(file, header, schema)
-  hand_over <- function(table, is_sure = FALSE) {
-    use_complete(table, schema, use, is_sure)
-  }
-  if (whole && !is_compressed(file) && hand_over(read_quickly(file, header, schema, skip = 1))) {
-    return(invisible())
+  hand_over <- function(table, is_sure = FALSE) use_complete(table, schema, use, is_sure)
+  if (whole) {
+    plain <- if (is_compressed(file)) unpack_to_disk(file) else file
+    is_done <- hand_over(read_quickly(plain, header, schema, skip = 1))
+    if (plain != file) unlink(plain)
+    if (is_done) {
+      return(invisible())
+    }
   }
   each_piece(file, function(piece, line) {
     if (!hand_over(read_quickly(piece, header, schema))) {
@@ -125,7 +128,7 @@ each_piece <- function(file, use) {
   line <- 0
   enough <- min(piece_bytes, job$memory_limit() / 64)
   read_part <- function() {
-    part <- readBin(connection, "raw", min(enough, 2^20))
+    part <- readBin(connection, "raw", min(enough, 2^18))
     at_end <<- length(part) == 0
     ends <- grepRaw("\n", part, fixed = TRUE, all = TRUE)
     read <- length(part)

@@ -148,6 +148,13 @@ is_compressed <- function(file) {
   identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
 }
 
+# Returns the path of what was unpacked, where there is nothing if it was damaged.
+unpack_to_disk <- function(file) {
+  path <- tempfile("unpacked-")
+  if (system2("gzip", c("-dc", shQuote(file)), stdout = path, stderr = FALSE) != 0) unlink(path)
+  path
+}
+
 unpack <- function(packed) {
   connection <- gzcon(rawConnection(packed))
   on.exit(close(connection))
@@ -241,9 +248,15 @@ put_aside <- function(table) {
 
 size_of <- function(column) if (is.integer(column)) 4 else 8
 
-take_back <- function(aside) {
-  seek(shard$spool, aside$start, rw = "read")
-  lapply(aside$types, function(type) readBin(shard$spool, type, aside$rows))
+# Read some rows of a table that was put aside.
+take_back <- function(aside, first, count) {
+  start <- aside$start
+  lapply(aside$types, function(type) {
+    size <- if (type == "integer") 4 else 8
+    seek(shard$spool, start + (first - 1) * size, rw = "read")
+    start <<- start + aside$rows * size
+    readBin(shard$spool, type, count)
+  })
 }
 
 add_traits <- function(a, b) {
@@ -294,10 +307,15 @@ over_own_rows <- function(channel, combine, summarise, ...) {
   result <- NULL
   blocks <- 0
   for (table in shard$tables[[channel]]) {
-    if (!shard$in_memory) table <- take_back(table)
-    for (start in seq(1, length(table[[1]]), by = rows_per_block)) {
-      rows <- start:min(start + rows_per_block - 1, length(table[[1]]))
-      found <- summarise(make_block(lapply(table, `[`, rows)), ...)
+    last <- if (shard$in_memory) length(table[[1]]) else table$rows
+    for (first in seq(1, last, by = rows_per_block)) {
+      count <- min(rows_per_block, last - first + 1)
+      columns <- if (shard$in_memory) {
+        lapply(table, `[`, seq(first, length.out = count))
+      } else {
+        take_back(table, first, count)
+      }
+      found <- summarise(make_block(columns), ...)
       # Else R would let the garbage of blocks grow to two thirds of the rows.
       blocks <- blocks + 1
       if (blocks %% 12 == 0) gc(full = FALSE)
