@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -349,6 +350,14 @@ def test_a_cli_that_breaks_is_not_called_aws(repository):
 def test_a_cli_that_prints_something_else_than_json_has_one_sentence(run, verb):
     said = run(verb, "", code=0, output="Assuming the role for you ...\n")
     assert "he aws CLI printed what is no JSON: Assuming the role for you" in said
+
+
+@pytest.mark.parametrize("output", ["", "{}", "null", "[]", '"x"', '{"Stacks": [{"a": 1}]}'])
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_answer_that_aws_never_gives_has_one_sentence(run, verb, output):
+    """Of a wrapper, an alias or a stand-in that is called aws."""
+    said = run(verb, "", code=0, output=output)
+    assert re.search("he aws CLI printed (an answer without|what is no answer)", said), said
 
 
 def test_an_answer_that_does_not_come_is_given_up(repository, tmp_path, monkeypatch):

@@ -69,7 +69,8 @@ def assume(aws: Aws, role: str, external_id: str | None) -> Aws:
 def find_stack(aws: Aws, stack: str) -> dict | None:
     """Return what CloudFormation says of a stack; None where there is none."""
     try:
-        return aws.answer("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"][0]
+        found = aws.answer("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"]
+        return found[0] if found else None
     except AwsError as error:
         if error.code == "ValidationError":
             return None

@@ -168,6 +168,17 @@ class AwsError(UserError):
         return bool(REFUSED.search(self.code))
 
 
+class Answer(dict):
+    """A part of what the CLI printed; raises AwsError where it lacks what AWS always says."""
+
+    def __missing__(self, name: object) -> None:
+        raise AwsError(
+            f"The aws CLI printed an answer without {name}: see what else is called aws (type -a "
+            "aws), and its aliases (~/.aws/cli/alias).",
+            "NoJson",
+        )
+
+
 @contextlib.contextmanager
 def doing(what: str) -> Iterator[None]:
     """Let an error of the block name what failed, where AWS's own words are all that is known."""
@@ -207,11 +218,14 @@ class Aws:
     def answer(self, *words: str) -> dict:
         """Run the CLI with these words and return the JSON that it printed; raise AwsError."""
         output = self.run(*words)
+        said = shorten(" ".join(output.split()))
         try:
-            return json.loads(output) if output.strip() else {}
+            found = json.loads(output or "{}", object_hook=Answer)
         except ValueError as error:
-            said = shorten(" ".join(output.split()))
             raise AwsError(f"The aws CLI printed what is no JSON: {said}", "NoJson") from error
+        if not isinstance(found, dict) and "--query" not in words:
+            raise AwsError(f"The aws CLI printed what is no answer of AWS: {said}", "NoJson")
+        return found
 
     def ask(self, what: str, service: str, operation: str, request: dict) -> dict | None:
         """As `call`; where the caller may not ask, say what remains unknown and return None."""
