@@ -833,3 +833,49 @@ def test_a_bucket_of_another_region_is_named_and_not_looked_into(tools):
     assert list(tools.questions.place_questions(Cli(), request, {})) == [
         "The bucket theirs lies in eu-west-1, and the job runs in us-east-1 (C54)."
     ]
+
+
+DENIED = "An error occurred (AccessDeniedException) when calling the X operation: no"
+BUSY = "An error occurred (ThrottlingException) when calling the X operation: Rate exceeded"
+IN_USE = "An error occurred (ResourceInUse) when calling the X operation: names must be unique"
+GONE = "An error occurred (ValidationException) when calling the X operation: not found"
+
+
+@pytest.mark.parametrize(
+    ("create", "look", "kept", "said"),
+    [
+        (IN_USE, "", "new", None),
+        (BUSY, "", "new", None),
+        (BUSY, GONE, "old", "AWS is busy: try again in a minute."),
+        (BUSY, BUSY, "new", "new may be sent all the same: `make logs` shows it, `make stop`"),
+        (IN_USE, DENIED, "old", "names must be unique"),
+        (DENIED, "", "old", "You may not call X"),
+    ],
+)
+def test_a_job_whose_answer_is_lost_is_not_forgotten(
+    tools, tmp_path, monkeypatch, create, look, kept, said
+):
+    class Cli:
+        region = "us-east-1"
+
+        def call(self, service, operation, request):
+            text = create if operation.startswith("create") else look
+            if text:
+                raise tools.aws.error_of(text, self.region, (service, operation))
+            return {"TrainingJobStatus": "InProgress"}
+
+    file = tmp_path / "submitted-job.json"
+    file.write_text('{"job": "old", "region": "us-east-1", "tuning": false}')
+    for each in (tools.submit, tools.follow):
+        monkeypatch.setattr(each, "SUBMITTED_JOB", file)
+    job = {"job": "new", "region": "us-east-1", "tuning": False}
+
+    def send():
+        tools.submit.send(Cli(), "create-training-job", {}, job)
+
+    if said:
+        with pytest.raises(tools.UserError, match=re.escape(said)):
+            send()
+    else:
+        send()
+    assert json.loads(file.read_text())["job"] == kept

@@ -243,13 +243,14 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
     try:
         aws.call("sagemaker", operation, request)
     except AwsError as error:
-        if before:
-            SUBMITTED_JOB.write_bytes(before)
-        else:
-            SUBMITTED_JOB.unlink()
-        if error.code == "ResourceLimitExceeded":
-            raise AwsError(explain_quota(aws, error)) from error
-        raise
+        if not arrived(aws, job, error):
+            if before:
+                SUBMITTED_JOB.write_bytes(before)
+            else:
+                SUBMITTED_JOB.unlink()
+            if error.code == "ResourceLimitExceeded":
+                raise AwsError(explain_quota(aws, error)) from error
+            raise
     earlier = last.get("job")
     if earlier:
         note(
@@ -257,6 +258,23 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
         )
     say(job["job"])
     note("`make logs` follows it, `make stop` stops it, `make fetch` fetches its model.")
+
+
+def arrived(aws: Aws, job: dict, error: AwsError) -> bool:
+    """Tell whether a job is there, though AWS's answer to it was lost; raise AwsError if unknown.
+
+    No other job has its name: where that is in use, the CLI has sent it twice.
+    """
+    if error.code not in ("Unreachable", "ResourceInUse"):
+        return False
+    try:
+        describe(aws, job["job"], job["tuning"])
+    except AwsError as other:
+        if other.code == "Unreachable":
+            lead = f"{job['job']} may be sent all the same: `make logs` shows it, `make stop` stops"
+            raise AwsError(f"{error} {lead} it.", error.code) from other
+        return False
+    return True
 
 
 def read_options(verb: str, function: object, arguments: Sequence[str]) -> argparse.Namespace:
