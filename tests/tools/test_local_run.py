@@ -236,6 +236,16 @@ def test_without_a_checkpoint_config_there_is_no_folder_for_checkpoints(laptop):
     assert "/opt/ml/checkpoints" not in mounts(laptop.run_call)
 
 
+@pytest.mark.parametrize("words", [("--trees", "5"), ("--trees=5",)])
+def test_a_hyperparameter_that_is_given_as_a_flag_is_told_the_way(laptop, words):
+    done = laptop.train(*words)
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        f"error: unrecognized arguments: {' '.join(words)}; a hyperparameter is given as "
+        "--hyperparameter NAME=VALUE\n"
+    )
+
+
 @pytest.mark.parametrize("value", ["nan", "NaN", "inf", "-inf", "NA"])
 def test_a_metric_that_is_no_number_is_named(laptop, value):  # C94
     done = laptop.train(RUN=f"echo 'step=1 training:log_loss={value} validation:log_loss=0.4'")

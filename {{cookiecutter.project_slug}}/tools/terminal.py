@@ -64,9 +64,20 @@ def uninterrupted() -> contextlib.AbstractContextManager:
     return at_interrupts(signal.SIG_IGN)
 
 
+class Parser(argparse.ArgumentParser):
+    """Says of a flag that is none how a hyperparameter is given, where one can be."""
+
+    def error(self, message: str) -> None:
+        """End with exit code 2 and the message."""
+        unknown = message.startswith("unrecognized arguments: --")
+        if unknown and "--hyperparameter" in self.format_usage():
+            message += "; a hyperparameter is given as --hyperparameter NAME=VALUE"
+        super().error(message)
+
+
 def parser_of(verb: str, text: str) -> argparse.ArgumentParser:
     """Return the parser of a verb's flags; the text is its docstring, shown by --help as it is."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=f"python3 tools {verb}",
         description=inspect.cleandoc(text),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -220,6 +220,12 @@ def test_what_a_model_lacks_is_told_before_anything_is_read(root, mean, monkeypa
     assert failure_of(root) == sentence
 
 
+def test_steps_without_an_end_are_told(root, mean):
+    mean.step = lambda self: pytest.fail("a step")
+    sentence = "There is no finished() in Model of model.py, which job/algorithm.py asks for.\n"
+    assert failure_of(root) == sentence
+
+
 def test_a_model_of_another_name_is_told(root, mean):
     del sys.modules["model"].Model
     assert failure_of(root) == (

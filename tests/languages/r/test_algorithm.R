@@ -60,6 +60,10 @@ test_that("what is missing is told before anything is read", {
       "There is no %s model_%s in model.R, which job/algorithm.R asks for.", mode, name
     ))
   }
+  run <- train_with(first = "model_step <- function(model) model")
+  expect_failure_of(
+    run, "There is no function model_finished in model.R, which job/algorithm.R asks for."
+  )
   run <- train_with(
     hyperparameters = "model_hyperparameters <- job$hyperparameter('a', 'integer', 1, '')"
   )

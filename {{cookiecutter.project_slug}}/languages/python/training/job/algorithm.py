@@ -119,8 +119,8 @@ def refuse_incomplete(model: type) -> None:
         if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
             raise TrainingFailure(f"{name} in model.py must be a tuple, such as ({example},).")
     needed = ["read", "metrics"]
-    if model.step is Algorithm.step:
-        needed.append("fit")
+    # One without an end would end after its first step.
+    needed.append("fit" if model.step is Algorithm.step else "finished")
     if model.SEVERAL_HOSTS:
         needed.append("checksum")
     for name in needed:

@@ -79,7 +79,8 @@ default_metadata <- function(model) {
 complete_model <- function() {
   require_package("jsonlite")
   needed <- c("hyperparameters", "read", "metrics", "save")
-  if (!exists("model_step", globalenv())) needed <- c(needed, "fit")
+  # One without an end would end after its first step.
+  needed <- c(needed, if (exists("model_step", globalenv())) "finished" else "fit")
   for (name in paste0("model_", needed)) {
     mode <- if (name == "model_hyperparameters") "list" else "function"
     if (!exists(name, globalenv(), mode = mode)) {
