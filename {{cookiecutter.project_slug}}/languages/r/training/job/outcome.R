@@ -76,7 +76,8 @@ attempt <- function(what, call) {
         is_known <- inherits(condition, "unusable")
         said <- if (is_known) conditionMessage(condition) else explain(condition)
         log_line(
-          "WARNING: the ", what, " can't be had (", said, "): the model is saved without ", them, "."
+          "WARNING: the ", what, " can't be had (", said, "): ",
+          "the model is saved without ", them, "."
         )
         if (!is_known) message(paste(the$trace, collapse = "\n"))
       }
