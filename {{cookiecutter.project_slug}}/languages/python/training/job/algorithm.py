@@ -1,7 +1,8 @@
 """What `train` calls of a model, and what it gets where a model says nothing.
 
 A model with one blocking fit states HYPERPARAMETERS and writes read, fit, metrics and save. One
-that learns step by step writes step and finished in place of fit, and the two of the checkpoints.
+that learns step by step writes step and finished in place of fit; its checkpoint is `fitted`, or
+what it writes by the two of the checkpoints.
 
 The order of the calls: read, load_checkpoint (if there is a checkpoint), then step, metrics and
 save_checkpoint until finished, at last metadata, save and load. Whatever one of them raises ends
