@@ -123,6 +123,17 @@ def test_the_teams_stack_is_left_alone_by_the_next_repository(bake, cloud):
     assert set(first.values()) & set(second.values()) == {first["BucketName"]}
 
 
+def test_two_teams_have_images_of_the_same_name(bake, cloud):
+    made = []
+    for team in ("a", "b"):
+        repository = bake("python")
+        file = repository / "training-job.json"
+        file.write_text(file.read_text().replace("amazonaws.com/", f"amazonaws.com/team-{team}/"))
+        made.append(deploy(cloud, repository))
+        assert made[-1]["RepositoryName"] == f"team-{team}/{repository.name}"
+    assert made[0]["ExecutionRoleArn"] != made[1]["ExecutionRoleArn"]
+
+
 def test_the_teams_stack_is_updated_on_request(bake, cloud):
     repository = bake("r")
     outputs = deploy(cloud, repository)
@@ -323,10 +334,10 @@ def test_only_names_that_cannot_collide_are_given():
     for name in ("team", "repository"):
         for key, each in template(name)["Resources"].items():
             given = [each for each in each["Properties"] if each.endswith("Name")]
-            # The stack's own name is the repository's, which is one of a kind in the account.
+            # An image's name is one of a kind in the account.
             assert given == (["RepositoryName"] if key == "Repository" else []), key
     assert template("repository")["Resources"]["Repository"]["Properties"]["RepositoryName"] == {
-        "Ref": "AWS::StackName"
+        "Ref": "ImageName"
     }
 
 
