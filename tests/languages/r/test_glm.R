@@ -389,6 +389,37 @@ test_that("in a piece, too, the place of what is no number is told", {
   )
 })
 
+test_that("a hole of zeros in a file is told, wherever it is", {
+  rows <- c("is_male,a,b", rep("0,1.5,2.5\n1,2.5,1.25", 20000), "")
+  bytes <- charToRaw(paste0(rows, collapse = "\n"))
+  ends <- grepRaw("\n", bytes, fixed = TRUE, all = TRUE)
+  for (hole in list(ends[10001]:ends[12000] + 1, (length(bytes) - 5000):length(bytes))) {
+    bytes[hole] <- as.raw(0)
+    for (file in c(tempfile(fileext = ".csv"), write_gzip(bytes))) {
+      if (!file.exists(file)) writeBin(bytes, file)
+      sentence <- "FILE is not a text file in UTF-8: only CSV can be read."
+      expect_sentence(file, sentence)
+      schema <- find_schema(list("algo-1" = list(training = file)), "is_male")
+      expect_error(
+        each_table(file, schema, function(...) NULL, whole = FALSE), "is not a text file in UTF-8"
+      )
+    }
+  }
+})
+
+test_that("a quotation mark that is not closed on its line is told", {
+  marks <- paste(
+    "quotation marks must enclose a whole cell of one line,", "and each within it stands twice."
+  )
+  for (cell in c('"3', '3"', '"', '"""')) {
+    rows <- rep("0,1.5,2.5\n1,2.5,1.25", 100)
+    rows[50] <- paste0("0,1,", cell)
+    file <- write_file(paste0(c("is_male,a,b", rows, ""), collapse = "\n"))
+    expect_sentence(file, paste("FILE, line 100:", marks))
+  }
+  expect_sentence(write_file('is_male,"a\nb",c\n0,1,2\n'), paste("FILE, line 1:", marks))
+})
+
 test_that("a compressed file is read as a whole where memory has room, and nothing stays of it", {
   table <- make_table(300)
   text <- paste0(c(

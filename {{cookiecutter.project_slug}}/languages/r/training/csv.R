@@ -25,7 +25,7 @@ each_table <- function(file, schema, use, whole = TRUE) {
   hand_over <- function(table, is_sure = FALSE) use_complete(table, schema, use, is_sure)
   if (whole) {
     plain <- if (is_compressed(file)) unpack_to_disk(file) else file
-    is_done <- hand_over(read_quickly(plain, header, schema, skip = 1))
+    is_done <- !has_zeros(plain) && hand_over(read_quickly(plain, header, schema, skip = 1))
     if (plain != file) unlink(plain)
     if (is_done) {
       return(invisible())
@@ -120,7 +120,7 @@ are_strangers <- function(column, levels) {
 each_piece <- function(file, use) {
   connection <- open_bytes(file)
   piece <- tempfile("piece-")
-  at_end <- FALSE
+  at_end <- zeros <- FALSE
   on.exit({
     if (!at_end) close(connection)
     unlink(piece)
@@ -130,6 +130,7 @@ each_piece <- function(file, use) {
   read_part <- function() {
     part <- readBin(connection, "raw", min(enough, 2^18))
     at_end <<- length(part) == 0
+    zeros <<- zeros || length(grepRaw(as.raw(0), part, fixed = TRUE)) > 0
     ends <- grepRaw("\n", part, fixed = TRUE, all = TRUE)
     read <- length(part)
     if (line == 0) part <- utils::tail(part, -min(ends, length(part)))
@@ -144,6 +145,7 @@ each_piece <- function(file, use) {
     if (at_end && isTRUE(close(connection) != 0)) {
       job$fail(job$name_of(file), " is damaged: it can't be unpacked.")
     }
+    if (zeros) fail_not_text(file)
     if (file.size(piece) > 0) use(piece, before)
   }
 }
@@ -216,7 +218,7 @@ check_beginning <- function(file) {
   connection <- gzfile(file, "rb")
   on.exit(close(connection))
   # gzfile() also unpacks what is said of here.
-  packed <- readBin(file, "raw", 64)
+  packed <- readBin(file, "raw", 65536)
   start <- if (is_compressed(file)) suppressWarnings(readBin(connection, "raw", 65536)) else packed
   bom <- as.raw(c(0xef, 0xbb, 0xbf))
   if (identical(utils::head(start, 3), bom)) start <- start[-(1:3)]
@@ -228,14 +230,12 @@ check_beginning <- function(file) {
       job$fail(job$name_of(file), " ", beginnings[[beginning]])
     }
   }
-  # A file that is no text has a zero byte near its start.
-  if (!is_compressed(file) && any(readBin(file, "raw", 65536) == 0)) {
-    fail_not_text(file)
-  }
+  if (any(start == 0)) fail_not_text(file)
 }
 
 # Refuse a first line that is no header, or one of a table with row numbers.
 check_names <- function(header, place) {
+  if (length(header) == 0) fail_marks(place)
   is_number <- grepl(number_pattern, header)
   if (any(is_number) && all(is_number | header == "")) {
     job$fail(place, " holds numbers: write a header line with the names of the columns.")
@@ -351,10 +351,10 @@ parse_rows <- function(file, numbers, rows, header, schema) {
     )
   }
   if (!is.na(ragged)) {
-    job$fail(sprintf(
-      "%s, line %d: %d fields, but the header has %d.",
-      job$name_of(file), numbers[ragged], length(rows[[ragged]]), length(header)
-    ))
+    place <- sprintf("%s, line %d", job$name_of(file), numbers[ragged])
+    fields <- length(rows[[ragged]])
+    if (fields == 0) fail_marks(place)
+    job$fail(sprintf("%s: %d fields, but the header has %d.", place, fields, length(header)))
   }
   table
 }
@@ -383,15 +383,6 @@ fault_of <- function(cell, value, is_text, levels) {
   } else {
     sprintf('"%s" is not a number.', cell)
   }
-}
-
-split_line <- function(line) {
-  if (grepl('"', line, fixed = TRUE)) {
-    return(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE))
-  }
-  # strsplit() drops an empty field at the end, unless something comes after it.
-  fields <- strsplit(paste0(line, ",."), ",", fixed = TRUE)[[1]]
-  fields[-length(fields)]
 }
 
 fail_not_text <- function(file) {

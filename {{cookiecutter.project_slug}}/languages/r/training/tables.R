@@ -144,6 +144,12 @@ open_bytes <- function(file) {
   }
 }
 
+# Whether there is a zero byte, as in a file that was not written as a whole; fread() skips them.
+has_zeros <- function(file) {
+  arguments <- c("-qaP", shQuote("\\000"), shQuote(file))
+  system2("grep", arguments, env = "LC_ALL=C", stderr = FALSE) == 0
+}
+
 is_compressed <- function(file) {
   identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
 }
@@ -159,6 +165,27 @@ unpack <- function(packed) {
   connection <- gzcon(rawConnection(packed))
   on.exit(close(connection))
   readBin(connection, "raw", 2^26)
+}
+
+# Returns the fields of a line; none where a quotation mark is not closed.
+split_line <- function(line) {
+  if (grepl('"', line, fixed = TRUE)) {
+    is_odd <- lengths(gregexpr('"', line, fixed = TRUE)) %% 2 == 1
+    if (is_odd) {
+      return(character())
+    }
+    return(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE))
+  }
+  # strsplit() drops an empty field at the end, unless something comes after it.
+  fields <- strsplit(paste0(line, ",."), ",", fixed = TRUE)[[1]]
+  fields[-length(fields)]
+}
+
+fail_marks <- function(place) {
+  job$fail(
+    place, ": quotation marks must enclose a whole cell of one line, ",
+    "and each within it stands twice."
+  )
 }
 
 # Read this host's rows of a channel.

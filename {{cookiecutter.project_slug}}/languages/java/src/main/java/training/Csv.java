@@ -63,6 +63,8 @@ final class Csv {
       "na", "n/a", "#n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".");
   private static final Pattern NUMBER = Pattern.compile(
       "[+-]?(nan|inf|infinity|(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?)|true|false");
+  private static final String ZEROS = "there are zero bytes, as in a file that is no text or was "
+      + "not written as a whole";
   private static final String AN_EMPTY_CELL = ": a missing value is an empty cell";
   private static final Pattern PUNCTUATED =
       Pattern.compile("[+-]?\\d+([.,' \u2019\u00a0\u202f]\\d+)+");
@@ -272,6 +274,9 @@ final class Csv {
   }
 
   private static float number(String text) {
+    if (text.indexOf('\0') >= 0) {
+      throw new IllegalArgumentException(ZEROS); // Which Float.parseFloat takes for blanks.
+    }
     String word = text.strip().toLowerCase(Locale.ROOT);
     if (text.isEmpty() || word.equals("nan")) {
       return Float.NaN;
@@ -305,7 +310,7 @@ final class Csv {
       throw new IllegalArgumentException("\"%s\"%s".formatted(cell, AN_EMPTY_CELL));
     }
     if (cell.indexOf('\0') >= 0) {
-      throw new IllegalArgumentException("\"%s\" is not a text".formatted(cell));
+      throw new IllegalArgumentException(ZEROS);
     }
   }
 
