@@ -267,8 +267,8 @@ class BoostedTreesTest {
       "\\n\\n | ` has no header.`",
       "is_male,a\\n0,\\0\\n | , line 2, column \"a\": there are zero bytes, as in a file that is "
           + "no text or was not written as a whole.",
-      "is_male,a\\n0,1\\n\\0 1,2\\n | , line 3, column \"is_male\": there are zero bytes, as in a file "
-          + "that is no text or was not written as a whole.",
+      "is_male,a\\n0,1\\n\\0 1,2\\n | , line 3, column \"is_male\": there are zero bytes, as in a "
+          + "file that is no text or was not written as a whole.",
       "P\\0R1,\\n | ` is not a text file in UTF-8: only CSV can be read.`",
   })
   void badFileIsOneSentence(String text, String sentence) throws IOException {
