@@ -407,6 +407,12 @@ test_that("a hole of zeros in a file is told, wherever it is", {
   }
 })
 
+test_that("a text may stand on several lines where memory has room for its file", {
+  rows <- rep(c('0,1,"a\nb"', '1,2,"a\nb"', "1,3,c", "0,4,c"), 50)
+  table <- read_table(write_file(paste0(c("is_male,a,b", rows, ""), collapse = "\n")))
+  expect_identical(table$b, rep(c("a\nb", "a\nb", "c", "c"), 50))
+})
+
 test_that("a quotation mark that is not closed on its line is told", {
   marks <- paste(
     "quotation marks must enclose a whole cell of one line,", "and each within it stands twice."

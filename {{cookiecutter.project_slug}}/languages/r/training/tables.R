@@ -71,7 +71,8 @@ find_texts <- function(file, header) {
   is_text <- rep(NA, length(header))
   has_rows <- FALSE
   while (anyNA(is_text) && length(lines <- read_lines(connection, file, 100)) > 0) {
-    for (row in lapply(lines[trimws(lines) != ""], split_line)) {
+    # fread() may read what stands on several lines.
+    for (row in lapply(lines[trimws(lines) != ""], split_line, strict = FALSE)) {
       has_rows <- TRUE
       cells <- trimws(row)[seq_along(header)]
       is_new <- is.na(is_text) & !is.na(cells) & !grepl(missing_pattern, cells)
@@ -167,14 +168,14 @@ unpack <- function(packed) {
   readBin(connection, "raw", 2^26)
 }
 
-# Returns the fields of a line; none where a quotation mark is not closed.
-split_line <- function(line) {
+# Returns the fields of a line; none, if `strict`, where a quotation mark is not closed.
+split_line <- function(line, strict = TRUE) {
   if (grepl('"', line, fixed = TRUE)) {
     is_odd <- lengths(gregexpr('"', line, fixed = TRUE)) %% 2 == 1
-    if (is_odd) {
+    if (strict && is_odd) {
       return(character())
     }
-    return(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE))
+    return(suppressWarnings(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE)))
   }
   # strsplit() drops an empty field at the end, unless something comes after it.
   fields <- strsplit(paste0(line, ",."), ",", fixed = TRUE)[[1]]
