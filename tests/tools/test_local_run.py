@@ -984,7 +984,7 @@ def test_no_engine_at_all(laptop, tmp_path):
     ("content", "sentence"),
     [
         (None, "training-job.json can't be read: No such file or directory."),
-        (b'{"a": }', "training-job.json is not valid JSON: "),
+        (b'{"a": }', "training-job.json:1: it is not valid JSON (Expecting value): "),
         (b"[]", "training-job.json must be one JSON object, a CreateTrainingJob request."),
         (b"\xff\xfe", "training-job.json is not valid JSON: "),
     ],
