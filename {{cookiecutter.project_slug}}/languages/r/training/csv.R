@@ -4,6 +4,8 @@
 # What is read at once of a file that does not come as a whole, where memory has room for many times
 # as much.
 piece_bytes <- 2^24
+# Of a file that is looked at before it is read as CSV.
+beginning_bytes <- 2^16
 
 # Read a file, table by table.
 #
@@ -218,8 +220,9 @@ check_beginning <- function(file) {
   connection <- gzfile(file, "rb")
   on.exit(close(connection))
   # gzfile() also unpacks what is said of here.
-  packed <- readBin(file, "raw", 65536)
-  start <- if (is_compressed(file)) suppressWarnings(readBin(connection, "raw", 65536)) else packed
+  plain <- readBin(file, "raw", beginning_bytes)
+  if (is_compressed(file)) plain <- suppressWarnings(readBin(connection, "raw", beginning_bytes))
+  start <- utils::head(plain, 64)
   bom <- as.raw(c(0xef, 0xbb, 0xbf))
   if (identical(utils::head(start, 3), bom)) start <- start[-(1:3)]
   blank <- start %in% charToRaw(" \t\r\n")
@@ -230,7 +233,7 @@ check_beginning <- function(file) {
       job$fail(job$name_of(file), " ", beginnings[[beginning]])
     }
   }
-  if (any(start == 0)) fail_not_text(file)
+  if (any(plain == 0)) fail_not_text(file)
 }
 
 # Refuse a first line that is no header, or one of a table with row numbers.

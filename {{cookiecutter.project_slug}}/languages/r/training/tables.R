@@ -145,10 +145,12 @@ open_bytes <- function(file) {
   }
 }
 
-# Whether there is a zero byte, as in a file that was not written as a whole; fread() skips them.
+# Whether there is a zero byte behind the beginning of a file, which was looked at, as in one that
+# was not written as a whole; fread() skips them.
 has_zeros <- function(file) {
   arguments <- c("-qaP", shQuote("\\000"), shQuote(file))
-  system2("grep", arguments, env = "LC_ALL=C", stderr = FALSE) == 0
+  isTRUE(file.size(file) > beginning_bytes) &&
+    system2("grep", arguments, env = "LC_ALL=C", stderr = FALSE) == 0
 }
 
 is_compressed <- function(file) {
