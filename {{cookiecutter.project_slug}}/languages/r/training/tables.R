@@ -341,7 +341,7 @@ over_own_rows <- function(channel, combine, summarise, ...) {
     for (first in seq(1, last, by = rows_per_block)) {
       count <- min(rows_per_block, last - first + 1)
       columns <- if (shard$in_memory) {
-        lapply(table, `[`, seq(first, length.out = count))
+        lapply(table, `[`, first:(first + count - 1))
       } else {
         take_back(table, first, count)
       }
