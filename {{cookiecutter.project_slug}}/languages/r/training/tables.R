@@ -263,26 +263,27 @@ put_aside <- function(table) {
   start <- shard$end
   job$write_or_fail(dirname(tempdir()), tempfile(), {
     for (column in table) {
+      size <- size_of(typeof(column))
       seek(shard$spool, shard$end, rw = "write")
       suppressWarnings(writeBin(column, shard$spool))
-      last <- shard$end + (length(column) - 1) * size_of(column)
+      last <- shard$end + (length(column) - 1) * size
       seek(shard$spool, last, rw = "read")
       if (!identical(readBin(shard$spool, typeof(column), 1), column[length(column)])) {
         stop("it was not written as a whole")
       }
-      shard$end <- last + size_of(column)
+      shard$end <- last + size
     }
   })
   list(start = start, rows = length(column), types = vapply(table, typeof, ""))
 }
 
-size_of <- function(column) if (is.integer(column)) 4 else 8
+size_of <- function(type) if (type == "integer") 4 else 8
 
 # Read some rows of a table that was put aside.
 take_back <- function(aside, first, count) {
   start <- aside$start
   lapply(aside$types, function(type) {
-    size <- if (type == "integer") 4 else 8
+    size <- size_of(type)
     seek(shard$spool, start + (first - 1) * size, rw = "read")
     start <<- start + aside$rows * size
     readBin(shard$spool, type, count)
