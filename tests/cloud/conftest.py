@@ -7,6 +7,7 @@ account, registry and loopback address, each test a fresh state.
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,21 @@ def registry(_registry, cloud):
     cloud.environment["NO_PROXY"] = f"{_registry.host},{_registry.other_host}"
     yield _registry
     _registry.hook = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _images_of_podman():
+    """A place of this worker's own: a build of podman fails while another one removes a layer."""
+    # Podman allows its "runroot" 50 characters.
+    with (
+        tempfile.TemporaryDirectory(prefix="podman-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        roots = f'graphroot = "{folder}/images"\nrunroot = "{folder}/run"\n'
+        storage = Path(folder, "storage.conf")
+        storage.write_text(f'[storage]\ndriver = "vfs"\n{roots}')
+        patch.setenv("CONTAINERS_STORAGE_CONF", str(storage))
+        yield
 
 
 @pytest.fixture(params=["docker", "podman"])

@@ -52,7 +52,9 @@ def test_one_host_and_two_have_the_same_model(cluster, engine, own_repository, t
     assert running.end() == 0, "\n".join(running.lines)
     log = "\n".join(running.lines)
     assert "Left out 8 of 266 rows of training: a value is missing" in log
-    assert "Spark:" not in log and not re.search(r"^\s+at ", log, re.MULTILINE)
+    # A slow machine may have Spark warn of other things.
+    assert not re.search("Spark: (ERROR|.*(NativeCode|MacAddress|Asked to remove))", log), log
+    assert not re.search(r"^\s+at ", log, re.MULTILINE)
     alone = job.metadata()
     assert alone["rows"] == {"training": 258, "validation": 66}
     assert alone["stopped"] is False
