@@ -118,6 +118,7 @@ FILES = {
         tools/ruff.toml
         tools/settings.py
         tools/terminal.py
+        tools/tuning.py
         training-job.json
         tuning-job.json
     """,

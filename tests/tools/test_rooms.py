@@ -30,7 +30,7 @@ FLOORS = """
     check
     job settings
     image
-    repository
+    repository tuning
     api_model faults passwords terminal
 """
 # What a room may import of others, beside the ground.
@@ -49,6 +49,7 @@ GROUND = {
     "repository",
     "settings",
     "terminal",
+    "tuning",
 }
 VERBS = re.findall(r'^    "(\w+)": \("', (TOOLS / "__main__.py").read_text(), re.MULTILINE)
 

@@ -21,11 +21,12 @@ IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins@sha256:{64 * '0'
 def tools(bake):
     """The rooms of a repository's tools/cloud, as modules."""
     rooms = ("aws", "follow", "problems", "questions", "request", "submit", "upload")
-    places = [*(f"cloud.{room}" for room in rooms), "api_model", "terminal"]
-    *modules, api_model, terminal = load_tools(bake("python"), *places)
+    places = [*(f"cloud.{room}" for room in rooms), "api_model", "terminal", "tuning"]
+    *modules, api_model, terminal, tuning = load_tools(bake("python"), *places)
     return argparse.Namespace(
         UserError=terminal.UserError,
         api_model=api_model,
+        tuning=tuning,
         **dict(zip(rooms, modules, strict=True)),
     )
 
@@ -364,7 +365,7 @@ def test_a_quota_is_named_with_the_command_that_asks_for_more(tools, make_aws):
 def test_what_is_right_has_no_problem(tools, request_, tuning):
     assert list(tools.problems.problems(request_)) == []
     whole = tools.request.tuning_job(request_, tuning)
-    assert list(tools.problems.tuning_problems(whole)) == []
+    assert list(tools.tuning.tuning_problems(whole)) == []
 
 
 def put(request, path, value):
@@ -460,7 +461,7 @@ def test_a_range_that_can_not_be_is_a_sentence_c95(tools, request_, tuning, chan
     config = tuning["HyperParameterTuningJobConfig"]
     config["ParameterRanges"]["IntegerParameterRanges"][0].update(change)
     whole = tools.request.tuning_job(request_, tuning)
-    (found,) = tools.problems.tuning_problems(whole)
+    (found,) = tools.tuning.tuning_problems(whole)
     assert sentence in found
 
 
@@ -509,7 +510,7 @@ def test_what_does_not_go_together_in_a_tuning_job_is_a_sentence(
     tools, request_, tuning, changes, sentence
 ):
     whole = tools.request.tuning_job(request_, tuned(tuning, changes))
-    found = list(tools.problems.tuning_problems(whole))
+    found = list(tools.tuning.tuning_problems(whole))
     assert sentence in found[0], found
 
 
@@ -528,8 +529,8 @@ def test_an_unusual_tuning_job_goes_through(tools, request_, tuning, changes, au
     tuning |= {"Autotune": {"Mode": "Enabled"}} if auto else {}
     whole = tools.request.tuning_job(request_, tuning)
     assert tools.api_model.check("CreateHyperParameterTuningJob", whole) == ([], [])
-    assert list(tools.problems.tuning_problems(whole)) == []
-    assert tools.request.jobs_of(whole) == jobs
+    assert list(tools.tuning.tuning_problems(whole)) == []
+    assert tools.tuning.jobs_of(whole) == jobs
 
 
 @pytest.mark.parametrize(
@@ -566,7 +567,7 @@ def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(tools, reque
     request_["Environment"] = {f"A{i}": "" for i in range(49)}
     whole = tools.request.tuning_job(request_, tuning)
     wrong, _ = tools.api_model.check("CreateHyperParameterTuningJob", whole)
-    found = "\n".join([*wrong, *tools.problems.tuning_problems(whole)])
+    found = "\n".join([*wrong, *tools.tuning.tuning_problems(whole)])
     assert 'tuning-job.json has the objective "loss": HyperParameterTuning' in found
     assert "MaxParallelTrainingJobs must be MaxNumberOfTrainingJobs, 10, or less." in found
     assert 'HyperParameterTuningJobName is "a_b"; it must be letters, digits' in found

@@ -48,6 +48,13 @@ WORDS = {
 }
 
 
+def member(request: dict, path: str) -> object:
+    """Return the member of a request that lies at a path of names; None where there is none."""
+    for name in path.split("."):
+        request = request.get(name) if request else None
+    return request
+
+
 def check(operation: str, request: object) -> tuple[list[str], list[str]]:
     """Return what AWS would refuse in a request, and what the model does not know: sentences."""
     wrong, doubtful = [], []

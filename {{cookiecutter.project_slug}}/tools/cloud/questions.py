@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from api_model import member
 from cloud.account import outputs_of
 from cloud.aws import Aws, AwsError
 from cloud.request import (
@@ -16,7 +17,6 @@ from cloud.request import (
     PLACEHOLDER,
     ROLE,
     S3_PLACE,
-    member,
     s3_places,
     set_bucket,
 )

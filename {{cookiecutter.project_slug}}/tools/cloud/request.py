@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
-from collections.abc import Iterator
 
 from api_model import SHAPES, walk
 from image import Image, image_of
 from repository import PUSHED_IMAGE
 from terminal import UserError, note
+from tuning import ranges
 
 # Of the names and ARNs that training-job.json has before there is an account.
 PLACEHOLDER = "111122223333"
@@ -79,13 +78,6 @@ def machines(request: dict) -> list[list[tuple[str, int]]]:
         [(each.get("InstanceType", ""), each.get("InstanceCount", count)) for each in choice]
         for choice in choices
     ]
-
-
-def member(request: dict, path: str) -> object:
-    """Return the member of a request that lies at a path of names; None where there is none."""
-    for name in path.split("."):
-        request = request.get(name) if request else None
-    return request
 
 
 def channels(request: dict) -> list[dict]:
@@ -173,21 +165,3 @@ def tuning_job(request: dict, tuning: dict) -> dict:
     if "Tags" in request:
         whole.setdefault("Tags", request["Tags"])
     return whole
-
-
-def ranges(tuning: dict) -> Iterator[tuple[str, dict]]:
-    """Yield the kind and the content of each range of a tuning job that has a name."""
-    kinds = SHAPES["ParameterRanges"]["members"].values()
-    for _, shape, value in walk("CreateHyperParameterTuningJob", tuning):
-        for each in value if shape in kinds and isinstance(value, list) else ():
-            if isinstance(each, dict) and isinstance(each.get("Name"), str):
-                yield shape, each
-
-
-def jobs_of(tuning: dict) -> int | None:
-    """Return how many training jobs a tuning job runs at most; None where nothing bounds them."""
-    config = tuning["HyperParameterTuningJobConfig"]
-    jobs = config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
-    if jobs is None and config["Strategy"] == "Grid":
-        return math.prod(len(each.get("Values", [])) for _, each in ranges(tuning))
-    return jobs

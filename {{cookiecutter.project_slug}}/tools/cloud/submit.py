@@ -15,16 +15,14 @@ from cloud.aws import Aws, AwsError
 from cloud.follow import describe, follow, last_job_or_none
 from cloud.names import TRAINING, TUNING, unique_name
 from cloud.prices import dollars_an_hour
-from cloud.problems import doubts, problems, tuning_problems
+from cloud.problems import doubts, problems
 from cloud.questions import beyond, explain_quota, fill_in, questions
 from cloud.ranges import declared_by, unfit
 from cloud.request import (
     apply_options,
     cost,
     dollars,
-    jobs_of,
     machines,
-    ranges,
     read_pushed,
     tuning_job,
 )
@@ -32,6 +30,7 @@ from cloud.upload import upload, uploads
 from job import read_request
 from repository import PUSHED_IMAGE, REPOSITORY, SUBMITTED_JOB
 from terminal import UserError, add_hyperparameter, note, parser_of, say
+from tuning import jobs_of, ranges, tuning_problems
 
 
 def submit(arguments: Sequence[str]) -> int:
