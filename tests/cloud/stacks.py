@@ -6,7 +6,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.models import CloudFormationBackend, Event
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.codebuild.models import codebuild_backends
-from moto.iam.models import iam_backends
+from moto.iam.models import Role, iam_backends
 from moto.s3.models import s3_backends
 from moto.utilities.utils import get_partition
 
@@ -96,6 +96,19 @@ def _clean_without_gaps(json, resources):
 
 
 parsing.clean_json = _clean_without_gaps
+
+_make_role = Role.create_from_cloudformation_json
+
+
+def _make_role_with_policies(name, definition, account, region, **options):
+    """moto attaches none of a role's ManagedPolicyArns."""
+    role = _make_role(name, definition, account, region, **options)
+    for arn in definition["Properties"].get("ManagedPolicyArns") or ():
+        iam_backends[account][get_partition(region)].attach_role_policy(arn, role.name)
+    return role
+
+
+Role.create_from_cloudformation_json = _make_role_with_policies
 
 _make_map = parsing.ResourceMap.__init__
 _create = parsing.parse_and_create_resource

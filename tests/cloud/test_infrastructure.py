@@ -438,6 +438,18 @@ def test_models_are_registered_and_runs_logged_where_the_parameters_say(iam, reg
         assert not allowed(role, action, f"{place}:mlflow-app/theirs")
 
 
+def test_a_policy_of_the_users_own_is_for_jobs_alone(stack, cloud, region):
+    """Rights that no parameter knows, such as those of a job that is debugged remotely."""
+    document = {"Effect": "Allow", "Action": "ssmmessages:OpenDataChannel", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [document]})
+    iam = cloud.backend("iam", REGIONS[region])
+    made = iam.create_policy("", "/", text, "debug", {})
+    given = LEAST | existing(region) | {"JobPolicyArn": made.arn}
+    policies = Iam(stack("repository", region, **given), given).policies
+    may = {who for who, each in policies.items() if document in each}
+    assert may == {"ExecutionRole"}
+
+
 def test_a_user_starts_what_the_caps_let_through_and_nothing_else(iam):
     create = {"sagemaker:CreateTrainingJob", "sagemaker:CreateHyperParameterTuningJob"}
     (new,) = [one for one in iam.policies["UserPolicy"] if create & set(listed(one["Action"]))]

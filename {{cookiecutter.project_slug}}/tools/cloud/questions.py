@@ -30,7 +30,12 @@ GIVEN_BY = {
     "ResourceConfig.VolumeKmsKeyId": "KmsKeyArn",
     "ModelPackageConfig": "ModelPackageGroupArn",
     "MlflowConfig": "MlflowArn",
+    "RemoteDebugConfig.EnableRemoteDebug": "JobPolicyArn",
 }
+# What a job that is debugged remotely may do, whatever the resource.
+REMOTE = (
+    "ssmmessages:CreateControlChannel, CreateDataChannel, OpenControlChannel and OpenDataChannel"
+)
 QUOTA = re.compile(r"limit '(.+?)' is .* utilization of (\d+) .* delta of (\d+)")
 
 
@@ -80,6 +85,8 @@ def beyond(request: dict, stack: dict) -> Iterator[str]:
     for path, name in GIVEN_BY.items():
         if member(request, path) and not given.get(name):
             lead = f"`make deploy ARGS={name}=...` gives it"
+            if name == "JobPolicyArn":
+                lead += f", a policy with {REMOTE}"
             yield f"The stack's role has no right for {path}: {lead}."
     own = f"s3://{outputs['BucketName']}/{stack['StackName']}/"
     data = [each for each in given.get("DataBucketArns", "").split(",") if each]
