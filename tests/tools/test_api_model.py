@@ -183,6 +183,20 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
         ),
         ("OutputDataConfig", {"S3Uri": "s3://b/c"}, "do you mean S3OutputPath?"),
         ("instance_type", "ml.m5.large", "it belongs in ResourceConfig."),
+        (
+            "ResourceConfig.EnableManagedSpotTraining",
+            True,
+            "in ResourceConfig; it belongs in the request itself, not below.",
+        ),
+        ("Tags", [{"Name": "team", "Value": "seals"}], "no Name in Tags[0]; do you mean Key?"),
+        # As the SageMaker SDK for Python has it.
+        ("role", "r", "There is no role; the API calls it RoleArn."),
+        ("use_spot_instances", True, "the API calls it EnableManagedSpotTraining."),
+        ("image_uri", "x", "the API calls it AlgorithmSpecification.TrainingImage."),
+        ("StoppingCondition.max_wait", 9, "the API calls it StoppingCondition.MaxWaitTimeInSecond"),
+        ("ResourceConfig.volume_size", 9, "the API calls it ResourceConfig.VolumeSizeInGB."),
+        ("entry_point", "train.py", "There is no entry_point: each name of the API has a capital"),
+        ("_comment", "x", "There is no _comment: each name of the API has a capital first."),
         # Types.
         ("HyperParameters.rounds", 100, 'HyperParameters.rounds must be text: write "100".'),
         ("HyperParameters.layers", [1, 2], 'HyperParameters.layers must be text: write "[1, 2]".'),
@@ -225,6 +239,11 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
             [257 * "a"],
             "must be 256 characters at most",
         ),
+        (
+            "ModelPackageConfig",
+            {"ModelPackageGroupArn": "seals"},
+            "it must be an ARN, arn:aws:sagemaker:REGION:ACCOUNT:model-package-group/NAME.",
+        ),
         ("Environment", {"1": "a"}, "must be letters, digits and _, the first no digit"),
         ("Environment", {"A": 513 * "a"}, "Environment.A must be 512 characters at most"),
         ("OutputDataConfig.S3OutputPath", "bucket/jobs", "must be a place in S3: s3://BUCKET/KEY."),
@@ -239,6 +258,7 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
             "do you mean ml.m4.10xlarge or ml.m4.16xlarge or ",
         ),
         ("ResourceConfig.InstanceType", "ML.M5.LARGE", "do you mean ml.m5.large?"),
+        ("ResourceConfig.InstanceType", "local_gpu", '"local_gpu" is not known to AWS'),
         ("ResourceConfig.InstanceType", "ml.m5.xlrge", "do you mean ml.m5.xlarge?"),
         (f"{S3}.S3DataType", "S3prefix", "do you mean S3Prefix?"),
         (f"{S3}.S3DataDistributionType", "FullyReplicate", "do you mean FullyReplicated?"),
@@ -296,3 +316,15 @@ def test_each_place_in_s3_is_one_of_the_models(api_model, request_):
         "InputDataConfig[0].DataSource.S3DataSource.S3Uri",
         "InputDataConfig[1].DataSource.S3DataSource.S3Uri",
     ]
+
+
+def test_what_the_sdk_calls_otherwise_is_something_that_the_api_has(api_model):
+    """Each name of SDK leads to a member; none is one of the API's own, which would hide that."""
+    operations = ("CreateTrainingJob", "CreateHyperParameterTuningJob")
+    for name, place in api_model.SDK.items():
+        shapes = [api_model.MODEL[each] for each in operations]
+        for part in place.split("."):
+            members = [api_model.SHAPES[shape].get("members", {}) for shape in shapes]
+            shapes = [each[part] for each in members if part in each]
+        assert shapes, (name, place)
+        assert name == api_model.plain(name) and name != api_model.plain(place)

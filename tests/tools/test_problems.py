@@ -55,6 +55,8 @@ def found(modules, request, changes):
         ("https://s3.console.aws.amazon.com/s3/buckets/team?prefix=jobs/", "s3://BUCKET/KEY"),
         ("https://example.com/data.csv", "s3://BUCKET/KEY"),
         ("s3://s3://team/jobs", "s3://team/jobs"),
+        ("s3://team.s3.amazonaws.com/jobs", "s3://team/jobs"),
+        ("s3://arn:aws:s3:::team/jobs", "s3://team/jobs"),
         ("s3:///team/jobs", None),
         ("s3://team//jobs/", "s3://team/jobs/"),
         ("s3://team/jobs//a", "s3://team/jobs/a"),
@@ -85,6 +87,8 @@ def test_a_place_that_is_no_plain_one_of_s3_is_refused(modules, request_, path, 
         "s3://team/",
         "s3://team/jobs/2026",
         "s3://Legacy_Bucket.2/a b/c",
+        "s3://s3.team/jobs",
+        "s3://team.s3-data/jobs",
         "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/team/jobs/",
         "s3://team-ab12cd34ef56gh78-s3alias/x",
     ],
@@ -117,6 +121,7 @@ FILES = {
     "FileSystemAccessMode": "ro",
     "DirectoryPath": "/data",
 }
+CPU = {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1}
 PREFERRED = [
     {"InstanceType": "ml.g6.xlarge", "InstanceCount": 1},
     {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 2},
@@ -172,8 +177,43 @@ PREFERRED = [
             'The InstanceGroupNames of "training" has gpus: no InstanceGroup is that.',
         ),
         (
-            {"AlgorithmSpecification.TrainingImageConfig": {"TrainingRepositoryAccessMode": "Vpc"}},
-            "An image of a registry in a VPC is reached from there alone: add a VpcConfig.",
+            {
+                "AlgorithmSpecification.TrainingImageConfig": {
+                    "TrainingRepositoryAccessMode": "Vpc"
+                },
+                "VpcConfig": VPC,
+            },
+            "TrainingImageConfig is for a registry of your own, and the job runs what `make push`",
+        ),
+        (
+            {"VpcConfig": {"Subnets": ["sg-1"], "SecurityGroupIds": ["default"]}},
+            'VpcConfig.Subnets has "sg-1": write an ID, which begins with subnet-.',
+        ),
+        (
+            {"VpcConfig": VPC | {"SecurityGroupIds": ["default"]}},
+            'VpcConfig.SecurityGroupIds has "default": write an ID, which begins with sg-.',
+        ),
+        *(
+            (
+                {path: f"arn:aws:{service}:eu-west-1:123456789012:{name}"},
+                f"{path} is of eu-west-1, and the job runs in us-east-1: name one of there.",
+            )
+            for path, service, name in (
+                ("OutputDataConfig.KmsKeyId", "kms", "key/1"),
+                ("MlflowConfig.MlflowResourceArn", "sagemaker", "mlflow-app/app-AB12"),
+                ("ResourceConfig.TrainingPlanArn", "sagemaker", "training-plan/large"),
+            )
+        ),
+        *(
+            (
+                {"CheckpointConfig.LocalPath": place},
+                f"CheckpointConfig.LocalPath, {place}, is SageMaker's own: write /opt/ml/ch",
+            )
+            for place in ("/opt/ml", "/opt/ml/", "/opt/ml/model", "/opt/ml/input/data/training")
+        ),
+        (
+            {"ProfilerConfig": {"ProfilingIntervalInMilliseconds": 300}},
+            "ProfilingIntervalInMilliseconds must be one of 100, 200, 500, 1000, 5000, 60000.",
         ),
         ({"ResourceConfig.InstancePreferences": PREFERRED}, "goes without InstanceType: take one"),
         (
@@ -218,11 +258,20 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
     "changes",
     [
         {
-            "AlgorithmSpecification.TrainingImageConfig": {"TrainingRepositoryAccessMode": "Vpc"},
-            "VpcConfig": VPC,
+            "AlgorithmSpecification.TrainingImageConfig": {
+                "TrainingRepositoryAccessMode": "Platform"
+            },
+        },
+        {"ProfilerConfig": {"DisableProfiler": True, "ProfilingIntervalInMilliseconds": 5000}},
+        {"ResourceConfig": {"InstanceType": "ml.p6-b200.48xlarge", "InstanceCount": 1}},
+        {"OutputDataConfig.KmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/1"},
+        {"EnableNetworkIsolation": True, "RemoteDebugConfig": {"EnableRemoteDebug": False}},
+        {
+            "DebugHookConfig": {"S3OutputPath": "s3://team/tensors/"},
+            "Environment": {"HOOK": "smdebug.xgboost.Hook"},
         },
         {
-            "ResourceConfig": {"InstanceGroups": [GROUP]},
+            "ResourceConfig": {"InstanceGroups": [GROUP], "VolumeSizeInGB": 30},
             "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
             "InputDataConfig.1.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
         },
@@ -244,7 +293,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
         | SPOT
         | {"StoppingCondition.MaxWaitTimeInSeconds": 3600},
         {"ResourceConfig.KeepAlivePeriodInSeconds": 1800},
-        {"ResourceConfig": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1} | KEY},
+        {"ResourceConfig": CPU | {"VolumeSizeInGB": 30} | KEY},
         {"ResourceConfig.TrainingPlanArn": f"{ARN}:training-plan/large"},
         {"AlgorithmSpecification.EnableSageMakerMetricsTimeSeries": True},
         {"RemoteDebugConfig": {"EnableRemoteDebug": True}, "VpcConfig": VPC},
@@ -281,6 +330,24 @@ def test_an_unusual_request_goes_through(modules, request_, changes):
                 "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
             },
             "Some channels have no InstanceGroupNames: give them to all or to none.",
+        ),
+        ({S3: "s3://team/data/*.csv"}, "S3 takes the * and ? of InputDataConfig[0].DataSource.S3D"),
+        ({S3: "s3://team/a.csv?versionId=1"}, "by the letter: name what all keys begin with."),
+        ({"ResourceConfig": CPU}, "ml.c5.xlarge has no disk of its own: add a VolumeSizeInGB."),
+        (
+            {
+                "EnableNetworkIsolation": True,
+                "MlflowConfig": {"MlflowResourceArn": f"{ARN}:mlflow-app/app-AB12"},
+            },
+            "MlflowConfig takes the network, which EnableNetworkIsolation closes: take one out.",
+        ),
+        (
+            {"EnableNetworkIsolation": True, "RemoteDebugConfig": {"EnableRemoteDebug": True}},
+            "RemoteDebugConfig.EnableRemoteDebug takes the network, which EnableNetworkIsolation",
+        ),
+        (
+            {"DebugHookConfig": {"S3OutputPath": "s3://team/tensors/"}},
+            "DebugHookConfig is for programs that use the library smdebug, which is named nowhere",
         ),
     ],
 )

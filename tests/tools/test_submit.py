@@ -365,7 +365,7 @@ def test_a_quota_is_named_with_the_command_that_asks_for_more(tools, make_aws):
 def test_what_is_right_has_no_problem(tools, request_, tuning):
     assert list(tools.problems.problems(request_)) == []
     whole = tools.request.tuning_job(request_, tuning)
-    assert list(tools.tuning.tuning_problems(whole)) == []
+    assert list(tools.tuning.tuning_problems(whole, request_)) == []
 
 
 def put(request, path, value):
@@ -461,7 +461,7 @@ def test_a_range_that_can_not_be_is_a_sentence_c95(tools, request_, tuning, chan
     config = tuning["HyperParameterTuningJobConfig"]
     config["ParameterRanges"]["IntegerParameterRanges"][0].update(change)
     whole = tools.request.tuning_job(request_, tuning)
-    (found,) = tools.tuning.tuning_problems(whole)
+    (found,) = tools.tuning.tuning_problems(whole, request_)
     assert sentence in found
 
 
@@ -502,7 +502,7 @@ def tuned(tuning, changes):
             {"ResourceLimits": {"MaxParallelTrainingJobs": 2}},
             "MaxNumberOfTrainingJobs is missing in ResourceLimits: it bounds",
         ),
-        ({"HyperParameterTuningJobObjective": None}, "tuning-job.json has no objective: Hyper"),
+        ({"HyperParameterTuningJobObjective": None}, "There is no objective: Hyper"),
         ({"ParameterRanges": {}}, "ParameterRanges must be 1 to 30, each hyperparameter once."),
     ],
 )
@@ -510,7 +510,7 @@ def test_what_does_not_go_together_in_a_tuning_job_is_a_sentence(
     tools, request_, tuning, changes, sentence
 ):
     whole = tools.request.tuning_job(request_, tuned(tuning, changes))
-    found = list(tools.tuning.tuning_problems(whole))
+    found = list(tools.tuning.tuning_problems(whole, request_))
     assert sentence in found[0], found
 
 
@@ -529,7 +529,7 @@ def test_an_unusual_tuning_job_goes_through(tools, request_, tuning, changes, au
     tuning |= {"Autotune": {"Mode": "Enabled"}} if auto else {}
     whole = tools.request.tuning_job(request_, tuning)
     assert tools.api_model.check("CreateHyperParameterTuningJob", whole) == ([], [])
-    assert list(tools.tuning.tuning_problems(whole)) == []
+    assert list(tools.tuning.tuning_problems(whole, request_)) == []
     assert tools.tuning.jobs_of(whole) == jobs
 
 
@@ -567,9 +567,11 @@ def test_a_tuning_job_that_can_not_be_is_a_sentence_c12_c29_c75_c95(tools, reque
     request_["Environment"] = {f"A{i}": "" for i in range(49)}
     whole = tools.request.tuning_job(request_, tuning)
     wrong, _ = tools.api_model.check("CreateHyperParameterTuningJob", whole)
-    found = "\n".join([*wrong, *tools.tuning.tuning_problems(whole)])
-    assert 'tuning-job.json has the objective "loss": HyperParameterTuning' in found
-    assert "MaxParallelTrainingJobs must be MaxNumberOfTrainingJobs, 10, or less." in found
+    found = "\n".join([*wrong, *tools.tuning.tuning_problems(whole, request_)])
+    assert 'The objective is "loss": HyperParameterTuning' in found
+    assert (
+        "MaxParallelTrainingJobs is 11: it must be MaxNumberOfTrainingJobs, 10, or less." in found
+    )
     assert 'HyperParameterTuningJobName is "a_b"; it must be letters, digits' in found
     assert "99 hyperparameters at most" in found
     assert "TrainingJobDefinition.Environment must be 48 entries at most" in found
@@ -775,6 +777,20 @@ KMS = "arn:aws:kms:us-east-1:123456789012:key/1"
                 "The stack's role has no right for MlflowConfig: `make deploy ARGS=MlflowArn=...` "
                 "gives it.",
             ],
+        ),
+        (
+            {"RemoteDebugConfig": {"EnableRemoteDebug": True}},
+            {},
+            [
+                "The stack's role has no right for RemoteDebugConfig.EnableRemoteDebug: `make "
+                "deploy ARGS=JobPolicyArn=...` gives it, a policy with ssmmessages:"
+                "CreateControlChannel, CreateDataChannel, OpenControlChannel and OpenDataChannel."
+            ],
+        ),
+        (
+            {"RemoteDebugConfig": {"EnableRemoteDebug": True}},
+            {"JobPolicyArn": "arn:aws:iam::123456789012:policy/debug"},
+            [],
         ),
         (
             {

@@ -34,17 +34,49 @@ SIZES = {"string": "characters", "list": "entries", "map": "entries"}
 FREE = ("HyperParameterValue", "TrainingEnvironmentValue")
 JOB = "letters, digits and inner hyphens"
 VARIABLE = "letters, digits and _, the first no digit"
+TOP = "the request itself, not below"
+ARN = "an ARN, arn:aws:sagemaker:REGION:ACCOUNT"
 # What a pattern means, where people meet it.
 WORDS = {
     "ChannelName": "letters, digits and . - _",
     "HyperParameterTrainingJobEnvironmentKey": VARIABLE,
     "HyperParameterTuningJobName": JOB,
+    "MlFlowResourceArn": f"{ARN}:mlflow-app/ID or …:mlflow-tracking-server/NAME",
+    "ModelPackageGroupArn": f"{ARN}:model-package-group/NAME",
     "RoleArn": "an ARN of a role: `aws iam get-role --role-name NAME --query Role.Arn` prints it",
     "S3Uri": "a place in S3: s3://BUCKET/KEY",
     "TagKey": "letters, digits, blanks and _ . : / = + - @",
     "TagValue": "letters, digits, blanks and _ . : / = + - @",
     "TrainingEnvironmentKey": VARIABLE,
     "TrainingJobName": JOB,
+    "TrainingPlanArn": f"{ARN}:training-plan/NAME",
+}
+# What the SageMaker SDK for Python calls otherwise than the API, as a plain name.
+SDK = {
+    "basejobname": "TrainingJobName",
+    "checkpointlocalpath": "CheckpointConfig.LocalPath",
+    "checkpoints3uri": "CheckpointConfig.S3Uri",
+    "compute": "ResourceConfig",
+    "earlystoppingtype": "HyperParameterTuningJobConfig.TrainingJobEarlyStoppingType",
+    "encryptintercontainertraffic": "EnableInterContainerTrafficEncryption",
+    "hyperparameterranges": "HyperParameterTuningJobConfig.ParameterRanges",
+    "imageuri": "AlgorithmSpecification.TrainingImage",
+    "inputmode": "AlgorithmSpecification.TrainingInputMode",
+    "inputs": "InputDataConfig",
+    "maxjobs": "HyperParameterTuningJobConfig.ResourceLimits.MaxNumberOfTrainingJobs",
+    "maxparalleljobs": "HyperParameterTuningJobConfig.ResourceLimits.MaxParallelTrainingJobs",
+    "maxretryattempts": "RetryStrategy.MaximumRetryAttempts",
+    "maxrun": "StoppingCondition.MaxRuntimeInSeconds",
+    "maxwait": "StoppingCondition.MaxWaitTimeInSeconds",
+    "networking": "VpcConfig",
+    "objectivemetricname": "HyperParameterTuningJobConfig.HyperParameterTuningJobObjective",
+    "objectivetype": "HyperParameterTuningJobConfig.HyperParameterTuningJobObjective.Type",
+    "outputkmskey": "OutputDataConfig.KmsKeyId",
+    "outputpath": "OutputDataConfig.S3OutputPath",
+    "role": "RoleArn",
+    "usespotinstances": "EnableManagedSpotTraining",
+    "volumekmskey": "ResourceConfig.VolumeKmsKeyId",
+    "volumesize": "ResourceConfig.VolumeSizeInGB",
 }
 
 
@@ -124,6 +156,7 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
         some = f": {listed(shape['enum'])}" if len(shape["enum"]) < 9 else ""
         lead = f"; do you mean {listed(meant)}?" if meant else f"{some}."
         sure = any(near(value, known) and misspelt(value, known) for known in meant)
+        sure = sure or (name == "TrainingInstanceType" and not value.startswith("ml."))
         yield f"{path}: {brief(value)} is not {KNOWN}{lead}", sure
 
 
@@ -133,17 +166,23 @@ def member_problems(
     """Yield which members of an object are missing, misspelt, misplaced or unknown."""
     inside = "" if path == operation else f" in {path}"
     missing = [each for each in shape.get("required", []) if each not in value]
-    for each in value:
-        if each in shape["members"]:
-            continue
+    unknown = [each for each in value if each not in shape["members"]]
+    for each in unknown:
         meant = [known for known in shape["members"] if near(each, known)]
         # Of what must be there, a name that is only similar will do.
         meant = meant or get_close_matches(each, missing, 1, 0.7)
-        owners = owners_of(operation, plain(each))
+        owners = {
+            owner: kind
+            for owner, kind in owners_of(operation, plain(each)).items()
+            # Of another list, an entry is no place for it.
+            if "[" not in path or path.startswith(owner.rpartition("[")[0])
+        }
         if not meant and len(missing) == 1 and shape["members"][missing[0]] in owners.values():
             meant = missing  # of the same kind, by the word for it elsewhere
-        missing = [known for known in missing if known not in meant]
         similar = get_close_matches(each, shape["members"], 1, 0.65)
+        if inside and not (meant or owners or similar) and len(unknown) == len(missing) == 1:
+            meant = missing
+        missing = [known for known in missing if known not in meant]
         within = {*missing} & {*value[each]} if isinstance(value[each], dict) else set()
         if not inside and each in ANSWERS:
             yield f"{each} is what AWS says of a job, not what it is asked for: take it out.", True
@@ -152,8 +191,12 @@ def member_problems(
             yield f"There is no {each}{inside}; what stands in it belongs one level up.", True
         elif meant:
             yield f"There is no {each}{inside}; do you mean {listed(meant)}?", True
+        elif plain(each) in SDK:
+            yield f"There is no {each}{inside}; the API calls it {SDK[plain(each)]}.", True
         elif owners:
             yield f"There is no {each}{inside}; it belongs in {listed(owners)}.", True
+        elif not each[:1].isupper():
+            yield f"There is no {each}{inside}: each name of the API has a capital first.", True
         elif similar:
             yield f"{each}{inside} is not {KNOWN}; do you mean {similar[0]}?", False
         else:
@@ -178,7 +221,7 @@ def owners_of(operation: str, name: str) -> dict[str, str]:
         for member, kind in shape.get("members", {}).items():
             todo.append((f"{path}.{member}".lstrip("."), kind))
             if plain(member) == name:
-                found[path or operation] = kind
+                found[path or TOP] = kind
         if shape["type"] == "list":
             todo.append((f"{path}[0]", shape["member"]))
     depths = {path: path.count(".") + path.count("[") for path in found}

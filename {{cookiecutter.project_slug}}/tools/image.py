@@ -19,6 +19,8 @@ from terminal import UserError, note
 PLATFORM = "linux/amd64"
 REVISION = "org.opencontainers.image.revision"
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+")
+# As docker has it: lower case.
+NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+|/)[a-z0-9]+)*")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What no image is built of, whatever .dockerignore says.
 NEVER = ("./.git", "./runs", "./pushed-image.json")
@@ -75,9 +77,9 @@ def image_of_job(request: dict) -> Image:
 def named_image(request: dict) -> Image:
     """Return the image that training-job.json names; raise UserError where it names none."""
     image = image_of_job(request)
-    if not image.stack:
+    if not NAME.fullmatch(image.repository):
         name = "111122223333.dkr.ecr.REGION.amazonaws.com/NAME"
-        raise UserError(f"training-job.json must have a TrainingImage like {name}.")
+        raise UserError(f"training-job.json must have a TrainingImage like {name}, in lower case.")
     return image
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from api_model import SHAPES, member, walk
 
+# What a tuning job's request has of its training jobs; tuning-job.json has none.
+DEFINITIONS = ("TrainingJobDefinition", "TrainingJobDefinitions")
+
 
 def ranges(tuning: dict) -> Iterator[tuple[str, dict]]:
     """Yield the kind and the content of each range of a tuning job that has a name."""
@@ -26,8 +29,11 @@ def jobs_of(tuning: dict) -> int | None:
     return jobs
 
 
-def tuning_problems(tuning: dict) -> Iterator[str]:
-    """Yield what is wrong with ranges, objective and limits of a tuning job (C95)."""
+def tuning_problems(tuning: dict, request: dict) -> Iterator[str]:
+    """Yield what is wrong with ranges, objective and limits of a tuning job (C95).
+
+    The request is that of the training job. What AWS's own model says of both is right already.
+    """
     config = tuning["HyperParameterTuningJobConfig"]
     found = list(ranges(tuning))
     for kind, each in found:
@@ -36,17 +42,16 @@ def tuning_problems(tuning: dict) -> Iterator[str]:
     least = 0 if member(tuning, "Autotune.Mode") == "Enabled" else 1
     if not least <= len(names) <= 30 or len(set(names)) < len(names):
         yield "ParameterRanges must be 1 to 30, each hyperparameter once."
-    definition = tuning["TrainingJobDefinition"]
     # _tuning_objective_metric comes to it.
-    if len(definition["StaticHyperParameters"]) + len(names) > 99:
+    if len({*request.get("HyperParameters", {}), *names}) > 99:
         yield "A tuning job may have 99 hyperparameters at most (C29, C95)."
-    metrics = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
+    metrics = member(request, "AlgorithmSpecification.MetricDefinitions") or []
     metrics = [each["Name"] for each in metrics]
     objective = member(config, "HyperParameterTuningJobObjective.MetricName")
     if objective not in metrics:
-        said = f'has the objective "{objective}"' if objective else "has no objective"
+        said = f'The objective is "{objective}"' if objective else "There is no objective"
         yield (
-            f"tuning-job.json {said}: HyperParameterTuningJobObjective must name one of the "
+            f"{said}: HyperParameterTuningJobObjective must name one of the "
             f"metrics of training-job.json, {', '.join(metrics)} (C95)."
         )
     yield from strategy_problems(config, {kind for kind, _ in found})
@@ -95,7 +100,8 @@ def limit_problems(tuning: dict, limits: dict) -> Iterator[str]:
     elif jobs < most < math.inf and tuning["HyperParameterTuningJobConfig"]["Strategy"] == "Grid":
         yield f"{name} is {jobs}, and Grid trains all {most} combinations: leave it out."
     elif limits["MaxParallelTrainingJobs"] > jobs:
-        yield f"MaxParallelTrainingJobs must be {name}, {jobs}, or less."
+        most = limits["MaxParallelTrainingJobs"]
+        yield f"MaxParallelTrainingJobs is {most}: it must be {name}, {jobs}, or less."
 
 
 def combinations(tuning: dict) -> float:

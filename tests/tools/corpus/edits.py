@@ -63,6 +63,11 @@ def job(old, new, language="python"):
     return Edit(language, "training-job.json", old, new)
 
 
+def tuning(old, new, language="python"):
+    """A part of tuning-job.json becomes another."""
+    return Edit(language, "tuning-job.json", old, new)
+
+
 def file(name, content, language="python"):
     """A file, new or written over."""
     return Edit(language, name, "", content)

@@ -13,6 +13,7 @@ from corpus.edits import (
     entry,
     file,
     job,
+    tuning,
 )
 
 PIP = "COPY requirements.txt /tmp/\nRUN pip install -r /tmp/requirements.txt\n"
@@ -102,6 +103,8 @@ RIGHT = [
     ("letters of other languages", job(ROUNDS, '"name": "펭귄"')),
     ("groups that do not count", job(REGEX, "(?:val|validation):accuracy=([-+.0-9e]+)")),
     ("another channel", job(CHANNEL, '"ChannelName": "hold_out_2"')),
+    ("no tuning job", Edit("python", "tuning-job.json", "", b"\0")),
+    ("a tuning job of another name", tuning('"penguins-python"', f'"{40 * "x"}"')),
     ("CRLF in data", file("data/training/more.csv", b"a,b\r\n1,2\r\n")),
     ("a workflow's braces", file(".github/workflows/x.yml", "name: ${{ github.ref }}\n")),
     ("an underlined heading", file("notes.rst", "Notes\n=======\n\ntext\n")),

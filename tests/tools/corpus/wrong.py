@@ -13,6 +13,7 @@ from corpus.edits import (
     entry,
     file,
     job,
+    tuning,
 )
 
 KEY = "AKIA" + "ABCDEFGHIJKLMNOP"
@@ -121,6 +122,12 @@ WRONG = [
     ("no group", job(REGEX, "accuracy=[0-9.]+"), "metric", "has no group"),
     ("two groups", job(REGEX, "(accuracy)=([0-9.]+)"), "metric", "has 2 groups"),
     ("an open parenthesis", job(REGEX, "accuracy=([0-9.]+"), "metric", "does not compile"),
+    ("ends of a range that are no text", tuning('"MinValue": "2"', '"MinValue": 2'), "tuning", 'MinValue must be text: write "2"'),
+    ("an objective that is no metric", tuning('"MetricName": "validation:log_loss"', '"MetricName": "loss"'), "tuning", 'The objective is "loss": Hyper'),
+    ("more jobs at once than in all", tuning('"MaxParallelTrainingJobs": 2', '"MaxParallelTrainingJobs": 20'), "tuning", "is 20: it must be MaxNumberOfTrainingJobs, 10"),
+    ("a tuning job's training job", tuning('"HyperParameterTuningJobConfig"', '"TrainingJobDefinition": {},\n  "HyperParameterTuningJobConfig"'), "tuning", "TrainingJobDefinition is made of training-job.json"),
+    ("a tuner of the SDK", tuning('"HyperParameterTuningJobConfig"', '"max_jobs": 9,\n  "HyperParameterTuningJobConfig"'), "tuning", "the API calls it"),
+    ("a list for a tuning job", file("tuning-job.json", "[]\n"), "tuning", "must be an object"),
     ("a channel with a blank", job(CHANNEL, '"ChannelName": "my data"'), "api", "it must be letters, digits and . - _"),
     ("a channel with a hyphen", job(CHANNEL, '"ChannelName": "hold-out"'), "channel", 'write "hold_out"'),
     ("a channel with a dot", job(CHANNEL, '"ChannelName": "v1.2"'), "channel", "SDK v3 fails"),

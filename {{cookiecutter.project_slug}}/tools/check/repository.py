@@ -150,14 +150,14 @@ class Repository:
             if top not in ("data", "runs") and name != ".cruft.json":
                 yield name, text
 
-    def line_of(self, *keys: str) -> tuple[str, int]:
-        """Return where in training-job.json the last of the nested keys stands."""
-        text = self.texts.get(JOB, "")
+    def line_of(self, *keys: str, file: str = JOB) -> tuple[str, int]:
+        """Return where in a file of JSON the last of the nested keys stands."""
+        text = self.texts.get(file, "")
         position = 0
         for key in keys:
             written = (json.dumps(key, ensure_ascii=ascii) for ascii in (False, True))
             position = max(position, *(text.find(each, position) for each in written))
-        return JOB, text.count("\n", 0, position) + 1
+        return file, text.count("\n", 0, position) + 1
 
 
 def find_dockerfile(repository: Repository) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import api_model
 from check.files import json_invalid
 from check.repository import JOB, Repository
 from check.rules import Finding, Found, findings_of, rule
+from tuning import DEFINITIONS, tuning_problems
 
+TUNING = "tuning-job.json"
 # What `make submit` puts in where it is missing.
 PUT_IN = {
     "TrainingJobName": "training",
@@ -23,14 +26,41 @@ def api(repository: Repository) -> Found:
     """What AWS's own model of CreateTrainingJob refuses: a member that is missing or misspelt, a
     value of another type, length, size or pattern. A hyperparameter is text, "rounds": "100", also
     a number, a boolean and a list, which the program converts."""
-    if not repository.request:
-        return
-    request = {**PUT_IN, **repository.request}
-    for path, sentence, sure in api_model.findings("CreateTrainingJob", request):
+    if repository.request:
+        request = {**PUT_IN, **repository.request}
+        yield from refused(repository, JOB, "CreateTrainingJob", request)
+
+
+def refused(repository: Repository, file: str, operation: str, request: object) -> Found:
+    """Yield what AWS's own model of an operation refuses in a file that holds a request."""
+    for path, sentence, sure in api_model.findings(operation, request):
         # What the model does not know may be newer: `make submit` says it.
         if sure:
             what = sentence.rstrip(".").replace("; ", ": ", 1)
-            yield repository.line_of(*re.split(r"\W+", path)), what
+            yield repository.line_of(*re.split(r"\W+", path), file=file), what
+
+
+@rule("error", "C95")
+def tuning(repository: Repository) -> Found:
+    """What AWS refuses in the tuning job of tuning-job.json: names, types and limits, a range that
+    is none, a strategy that does not go with the ranges, an objective that is no metric of
+    training-job.json. The ends of a range are text, "MinValue": "2"."""
+    try:
+        asked = json.loads(repository.texts.get(TUNING, "") if repository.is_own else "")
+    except (ValueError, RecursionError):
+        return  # there is none, or the rule "json-invalid" says so
+    if isinstance(asked, dict):
+        for name in DEFINITIONS:
+            if asked.pop(name, None) is not None:
+                what = f"{name} is made of training-job.json: take it out"
+                yield repository.line_of(name, file=TUNING), what
+        asked["HyperParameterTuningJobName"] = "tuning"  # `make tune` makes a short one
+    wrong = list(refused(repository, TUNING, "CreateHyperParameterTuningJob", asked))
+    yield from wrong
+    request = {**PUT_IN, **repository.request}
+    if not wrong and not api_model.check("CreateTrainingJob", request)[0]:
+        for sentence in tuning_problems(asked, request):
+            yield (TUNING, 1), sentence.replace(" (C95).", "").rstrip(".")
 
 
 @rule("error", "C94")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import image
-from api_model import member
+from api_model import member, walk
 from check.request import findings
 from cloud.request import (
     channels,
@@ -20,8 +20,9 @@ from repository import REPOSITORY
 CHECKPOINTS = "/opt/ml/checkpoints"
 TYPE, GROUPS = "ResourceConfig.InstanceType", "ResourceConfig.InstanceGroups"
 SPOT = "EnableManagedSpotTraining"
+INTERVALS = (100, 200, 500, 1000, 5000, 60000)
 # Families of instances with disks of their own: m5d, g5, p4d, trn1, ...
-NVME = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g4dn|g[56]\w*|p4de|p[56]\w*|trn\d\w*)\.")
+NVME = re.compile(r"ml\.([a-z]+\d+[a-z]*d[a-z]*|g4dn|g[5-9]\w*|p4de|p[5-9][\w-]*|trn\d\w*)\.")
 # As AWS's documentation of each member has it, and C106 for the last: what goes without what.
 EXCLUSIVE = {
     "AlgorithmSpecification.AlgorithmName": ["AlgorithmSpecification.TrainingImage"],
@@ -58,11 +59,36 @@ def problems(request: dict) -> Iterator[str]:
     local = member(request, "CheckpointConfig.LocalPath") or CHECKPOINTS
     if not local.startswith("/"):
         yield f'CheckpointConfig.LocalPath is "{local}": write a whole path, {CHECKPOINTS}.'
+    if re.fullmatch("/opt/ml(/(code|input|model|output)(/.*)?)?/?", local):
+        yield f"CheckpointConfig.LocalPath, {local}, is SageMaker's own: write {CHECKPOINTS} (C24)."
+    interval = member(request, "ProfilerConfig.ProfilingIntervalInMilliseconds")
+    if interval not in (None, *INTERVALS):
+        yield f"ProfilingIntervalInMilliseconds must be one of {', '.join(map(str, INTERVALS))}."
+    yield from place_problems(request)
     yield from channel_problems(request)
     if "ServerlessJobConfig" in request:
         yield "ServerlessJobConfig trains a model of AWS without this image: take it out."
     else:
         yield from resource_problems(request)
+
+
+def place_problems(request: dict) -> Iterator[str]:
+    """Yield what lies in another network, or in another region than the image and so the job."""
+    for name, begin in (("Subnets", "subnet-"), ("SecurityGroupIds", "sg-")):
+        for each in member(request, f"VpcConfig.{name}") or []:
+            if not each.startswith(begin):
+                yield f'VpcConfig.{name} has "{each}": write an ID, which begins with {begin}.'
+    access = member(request, "AlgorithmSpecification.TrainingImageConfig") or {}
+    if access.get("TrainingRepositoryAccessMode") == "Vpc":
+        yield (
+            "TrainingImageConfig is for a registry of your own, and the job runs what `make push` "
+            "sent to ECR: take it out."
+        )
+    region = image.image_of_job(request).region
+    for path, _, value in walk("CreateTrainingJob", request):
+        found = re.match(r"arn:[\w-]+:[\w-]+:([\w-]+):", value) if isinstance(value, str) else None
+        if region and found and found[1] != region:
+            yield f"{path} is of {found[1]}, and the job runs in {region}: name one of there."
 
 
 def rule_findings(request: dict) -> Iterator[str]:
@@ -107,9 +133,6 @@ def resource_problems(request: dict) -> Iterator[str]:
             yield f"InstanceCount must be 1 or more{f' for {kind}' if kind else ''}."
     if resource.get("VolumeSizeInGB", 1) < 1:
         yield "VolumeSizeInGB must be 1 or more."
-    access = member(request, "AlgorithmSpecification.TrainingImageConfig") or {}
-    if access.get("TrainingRepositoryAccessMode") == "Vpc" and "VpcConfig" not in request:
-        yield "An image of a registry in a VPC is reached from there alone: add a VpcConfig."
     if runtime(request) > 28 * 86400:
         yield "MaxRuntimeInSeconds may be 2419200 at most, which is 28 days (C104)."
     wait = request["StoppingCondition"].get("MaxWaitTimeInSeconds")
@@ -148,12 +171,27 @@ def doubts(request: dict) -> Iterator[str]:
                     f"AWS heeds {name} in Pipe mode alone: the files of "
                     f'"{channel["ChannelName"]}" arrive as they are.'
                 )
-    kinds = {kind for choice in machines(request) for kind, _ in choice if NVME.match(kind)}
-    if member(request, "ResourceConfig.VolumeKmsKeyId") and kinds:
+    for path, value in s3_places(request):
+        if re.search("[*?]", value):
+            yield f"S3 takes the * and ? of {path} by the letter: name what all keys begin with."
+    kinds = {kind for choice in machines(request) for kind, _ in choice}
+    disks = {kind for kind in kinds if NVME.match(kind)}
+    if "VolumeSizeInGB" not in request["ResourceConfig"] and kinds - disks:
+        yield f"{' and '.join(sorted(kinds - disks))} has no disk of its own: add a VolumeSizeInGB."
+    if member(request, "ResourceConfig.VolumeKmsKeyId") and disks:
         yield (
-            f"{' and '.join(sorted(kinds))} has disks of its own, which are encrypted already: AWS "
+            f"{' and '.join(sorted(disks))} has disks of its own, which are encrypted already: AWS "
             "refuses VolumeKmsKeyId there."
         )
+    for path in ("MlflowConfig", "RemoteDebugConfig.EnableRemoteDebug"):
+        if request.get("EnableNetworkIsolation") and member(request, path):
+            yield f"{path} takes the network, which EnableNetworkIsolation closes: take one out."
+    for name in ("DebugHookConfig", "DebugRuleConfigurations"):
+        if name in request and not named("smdebug", request):
+            yield (
+                f"{name} is for programs that use the library smdebug, which is named nowhere in "
+                "this repository: nothing will come of it."
+            )
     place = request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).rstrip("/")
     if place != CHECKPOINTS and not named(place, request):
         yield (
@@ -169,10 +207,11 @@ def mode_of(channel: dict, request: dict) -> str:
 
 
 def named(place: str, request: dict) -> bool:
-    """Tell whether the job's settings or a file of the image name a path."""
+    """Tell whether the job's settings or a file of the image name a path, or a library."""
     given = [*request.get("Environment", {}).values(), *request.get("HyperParameters", {}).values()]
     return any(place in each for each in given) or any(
         place in image.text_of(name)
         for name in image.context()
-        if (REPOSITORY / name).stat().st_size < 1 << 20 and name != "training-job.json"
+        if not re.match("tools/|training-job.json$", name)
+        and (REPOSITORY / name).stat().st_size < 1 << 20
     )

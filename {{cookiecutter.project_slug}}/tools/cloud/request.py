@@ -10,7 +10,7 @@ from api_model import SHAPES, walk
 from image import Image, image_of
 from repository import PUSHED_IMAGE
 from terminal import UserError, note
-from tuning import ranges
+from tuning import DEFINITIONS, ranges
 
 # Of the names and ARNs that training-job.json has before there is an account.
 PLACEHOLDER = "111122223333"
@@ -18,7 +18,8 @@ BUCKET_PLACEHOLDER = re.compile(rf'(?<="s3://)[a-z0-9.-]+-{PLACEHOLDER}(?=[/"])'
 ROLE = re.compile(r"arn:[a-z-]+:iam::(?P<account>\d{12}):role/(?P<name>[\w+=,.@/-]+)")
 S3_PLACE = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<key>.*))?")
 # The address of an object on the web: of the bucket's own host, or of a host for all buckets.
-WEB_PLACE = re.compile(r"https?://(?:([\w.-]+)\.s3[.-][^/]*|s3[.-][^/]*/([^/]+))(?:/(.*))?")
+HOST = r"s3[.-][\w.-]*amazonaws\.com[\w.]*"
+WEB_PLACE = re.compile(rf"(?:https?|s3)://(?:([\w.-]+)\.{HOST}|{HOST}/([^/]+))(?:/(.*))?")
 # What a tuning job takes of a training job's request, beside hyperparameters and tags. Its training
 # jobs would share one place for checkpoints.
 DEFINITION = [
@@ -135,7 +136,11 @@ def plain_place(value: str) -> str:
     Where a bucket stands, the ARN of an access point may.
     """
     web = WEB_PLACE.fullmatch(value.strip())
-    rest = f"{web[1] or web[2]}/{web[3] or ''}" if web else re.sub("^(s3:/+)+", "", value.strip())
+    rest = (
+        f"{web[1] or web[2]}/{web[3] or ''}"
+        if web
+        else re.sub("^((s3:/+)|(arn:[^:/]*:s3:::))+", "", value.strip())
+    )
     bucket, _, key = rest.partition("/")
     if not re.fullmatch(r"[\w.-]{3,63}|arn:aws[\w-]*:s3:.+", bucket, re.ASCII):
         return ""
@@ -149,7 +154,7 @@ def tuning_job(request: dict, tuning: dict) -> dict:
     for name in ("ContainerEntrypoint", "ContainerArguments", "TrainingImageConfig"):
         if name in algorithm:
             raise UserError(f"A tuning job takes no {name}: take it out (C12).")
-    for name in ("TrainingJobDefinition", "TrainingJobDefinitions"):
+    for name in DEFINITIONS:
         if name in tuning:
             raise UserError(f"{name} is made of training-job.json: take it out of tuning-job.json.")
     left_out = set(request) - {*DEFINITION, "TrainingJobName", "HyperParameters", "Tags"}

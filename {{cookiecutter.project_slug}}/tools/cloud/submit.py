@@ -148,7 +148,7 @@ def assemble(
     service = "create-hyper-parameter-tuning-job"
     whole = tuning_job(request, {**tuning, "HyperParameterTuningJobName": name})
     hold("CreateHyperParameterTuningJob", service, whole)
-    return service, name, whole, found + list(tuning_problems(whole))
+    return service, name, whole, found + list(tuning_problems(whole, request))
 
 
 def rehearse(request: dict, tuning: dict | None, options: argparse.Namespace) -> int:
