@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import io
@@ -24,6 +25,8 @@ ENGINES = ("docker", "podman", "finch")
 # Apps of SageMaker Studio in which containers may run, in the one network that it allows.
 STUDIO_APPS = ("JupyterLab", "CodeEditor", "KernelGateway")
 STUDIO_NETWORK = "sagemaker"
+# What a container may take, as flags of a run and options of the engine.
+LIMITS = ("gpus", "memory", "shm_size", "cpus")
 
 
 def find_engine(otherwise: str = "") -> str:
@@ -103,6 +106,23 @@ def bind(source: Path, target: str, *flags: str) -> list[str]:
         ["type=bind", f"source={source}", f"target={target}", *flags]
     )
     return ["--mount", line.getvalue()]
+
+
+def limits_of(options: argparse.Namespace, engine: str) -> list[str]:
+    """Return the engine's options for what a container may take; Podman names GPUs by device."""
+    found = []
+    for name in LIMITS:
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if name == "gpus" and "podman" in Path(engine).name:
+            devices = value.removeprefix("device=").split(",")
+            if value.isdecimal():
+                devices = [str(each) for each in range(int(value))]
+            found += [word for each in devices for word in ("--device", f"nvidia.com/gpu={each}")]
+        else:
+            found += [f"--{name.replace('_', '-')}", value]
+    return found
 
 
 def build_arguments() -> list[str]:

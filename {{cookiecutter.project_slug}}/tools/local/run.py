@@ -7,7 +7,6 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from image import local_image
 from job import (
@@ -21,7 +20,7 @@ from job import (
     read_request,
 )
 from local.build import build
-from local.engine import find_engine, require_image
+from local.engine import LIMITS, find_engine, limits_of, require_image
 from local.host_program import host_program
 from local.record import Record
 from local.report import report
@@ -49,7 +48,6 @@ from terminal import (
     uninterrupted,
 )
 
-LIMITS = ("gpus", "memory", "shm_size", "cpus")
 ENDS = ("stop_after", "interrupt_after", "kill_host")
 TRAIN = """
 Run the training job of training-job.json as SageMaker would.
@@ -336,23 +334,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--image", help="the image (default: IMAGE, else the one that `make build` made)")
     add_hyperparameter(parser, "run")
     add("--no-network", action="store_true", help="as EnableNetworkIsolation does")
-
-
-def limits_of(options: argparse.Namespace, engine: str) -> list[str]:
-    """Return the engine's options for what a container may take; Podman names GPUs by device."""
-    found = []
-    for name in LIMITS:
-        value = getattr(options, name)
-        if value is None:
-            continue
-        if name == "gpus" and "podman" in Path(engine).name:
-            devices = value.removeprefix("device=").split(",")
-            if value.isdecimal():
-                devices = [str(each) for each in range(int(value))]
-            found += [word for each in devices for word in ("--device", f"nvidia.com/gpu={each}")]
-        else:
-            found += [f"--{name.replace('_', '-')}", value]
-    return found
 
 
 def gpus(text: str) -> str:
