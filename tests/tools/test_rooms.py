@@ -112,6 +112,19 @@ def test_each_verb_tells_its_flags_on_the_oldest_python(bake, verb, tmp_path):
     assert not list((repository / "tools").rglob("__pycache__"))
 
 
+def test_a_training_starts_without_what_it_needs_later_or_never(bake):
+    """`make train` comes after each edit: what is read before the build starts is waited for."""
+    tools = bake("python") / "tools"
+    # Without what the site of this machine imports.
+    script = "import sys; sys.path.insert(0, '.'); import local.run; print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-B", "-c", script]
+    done = subprocess.run(command, cwd=tools, capture_output=True, encoding="utf-8", check=True)
+    read = set(done.stdout.split())
+    assert {"local.build", "local.runners"} <= read
+    later = {"local.report", "local.runs", "local.page", "local.host_program", "settings"}
+    assert not read & (later | {"configparser", "dataclasses", "inspect", "secrets", "tarfile"})
+
+
 def test_nothing_asks_for_a_newer_python_than_is_promised(bake):
     """Each module is read by Python 3.9, or by vermin, which knows what came when."""
     repository = bake("python")

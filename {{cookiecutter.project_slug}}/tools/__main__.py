@@ -4,7 +4,7 @@ import sys
 
 if sys.version_info < (3, 9):  # noqa: UP036 - who has an older one reads a sentence
     sys.exit("The verbs need Python 3.9 or newer, and this is {}.{}.".format(*sys.version_info))
-# Starting costs 0.1 s without a cache, and nothing is left beside the code.
+# Nothing is left beside the code: a cache would save 0.01 s of train, 0.03 s of check.
 sys.dont_write_bytecode = True
 
 from importlib import import_module  # noqa: E402

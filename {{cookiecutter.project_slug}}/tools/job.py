@@ -10,7 +10,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from image import image_of_job
@@ -34,15 +33,15 @@ KINDS = {
 IMITATED = {*KINDS, "TrainingJobName", "RoleArn", "EnableManagedSpotTraining", "Tags"}
 
 
-@dataclass
 class Host:
     """A host of the job: its tree of /opt/ml, its log, its end."""
 
-    name: str
-    folder: Path
-    log: list[str] = field(default_factory=list)
-    code: int | None = None  # the exit code, once it has ended
-    killed_by: str = ""
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.log: list[str] = []
+        self.code: int | None = None  # the exit code, once it has ended
+        self.killed_by = ""
 
     @property
     def failure(self) -> Path:
@@ -50,20 +49,22 @@ class Host:
         return self.folder / "output" / "failure"
 
 
-@dataclass
 class Job:
     """A run of the training job: its request, its hosts, the folder that holds their trees."""
 
-    request: dict
-    name: str
-    folder: Path
-    size: int = 1  # the number of hosts
-    grace: float = GRACE  # how long a stop waits, in seconds
-    stopped: str = ""  # why the run was stopped on purpose
-    # Is told that a host began, ended or wrote a line, and what is done to the run (local/record).
-    tell: Callable[..., None] = lambda what, host=None, text="": None
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self, request: dict, name: str, folder: Path, size: int = 1, grace: float = GRACE
+    ) -> None:
+        """`size` is the number of hosts, `grace` how long a stop waits, in seconds."""
+        self.request = request
+        self.name = name
+        self.folder = folder
+        self.size = size
+        self.grace = grace
+        self.stopped = ""  # why the run was stopped on purpose
+        # Is told that a host began, ended or wrote a line, and what is done to the run
+        # (local/record).
+        self.tell: Callable[..., None] = lambda what, host=None, text="": None
         # One host alone needs no folder of its own.
         self.hosts = [
             Host(name, self.folder / name if self.size > 1 else self.folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import signal
 import sys
 import threading
@@ -76,10 +75,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser_of(verb: str, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a verb's flags; the text is its docstring, shown by --help as it is."""
+    """Return the parser of a verb's flags; --help shows the text, its docstring, line by line."""
     return Parser(
         prog=f"python3 tools {verb}",
-        description=inspect.cleandoc(text),
+        description="\n".join(line.strip() for line in text.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -7,6 +7,7 @@ import re
 import shlex
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from image import local_image
 from job import (
@@ -21,9 +22,7 @@ from job import (
 )
 from local.build import build
 from local.engine import LIMITS, find_engine, limits_of, require_image
-from local.host_program import host_program
 from local.record import Record
-from local.report import report
 from local.runners import (
     Container,
     HostProcess,
@@ -35,9 +34,7 @@ from local.runners import (
     require_names,
     stop,
 )
-from local.runs import write_pages
 from repository import REPOSITORY, relative
-from settings import read_settings, settings_file
 from terminal import (
     UserError,
     add_hyperparameter,
@@ -68,8 +65,12 @@ def train(arguments: Sequence[str]) -> int:
         say(f"A stop gives the program {options.grace:g} s, by --grace; SageMaker gives {GRACE} s.")
     typed = shlex.join(["python3", "tools", "train", *arguments])
     request = read_request(REPOSITORY / "training-job.json")
-    long = read_settings(settings_file())["long"] if options.long else {}
-    request.setdefault("HyperParameters", {}).update({**long, **dict(options.hyperparameter)})
+    hyperparameters = request.setdefault("HyperParameters", {})
+    if options.long:
+        from settings import read_settings, settings_file
+
+        hyperparameters.update(read_settings(settings_file())["long"])
+    hyperparameters.update(options.hyperparameter)
     checkpoints = None
     if options.resume is not None:
         checkpoints = checkpoints_of(request, options.resume)
@@ -79,6 +80,8 @@ def train(arguments: Sequence[str]) -> int:
     if not_imitated(request):
         note(f"Not imitated here, so not tried: {', '.join(not_imitated(request))}.")
     if options.no_container:
+        from local.host_program import host_program
+
         say("On this machine itself: the Dockerfile is not used, and nothing in it is tested.")
         command, directory = host_program()
         job = new_job(request, grace=options.grace, checkpoints=checkpoints)
@@ -176,6 +179,9 @@ def run_to_report(
 
 def show(job: Job, record: Record) -> bool:
     """Report the run, on its page too; return whether all is well."""
+    from local.report import report
+    from local.runs import write_pages
+
     well = report(job, record)
     try:
         write_pages()
@@ -210,6 +216,10 @@ def run_to_the_ends(job: Job, runners: list[Runner], presses: list[int], events:
     for timer in timers:
         timer.daemon = True
         timer.start()
+    # While the hosts start: reading these takes as long as starting Python, and at the end of a
+    # long run an update of tools/ may have changed them.
+    for name in ("local.report", "local.runs"):
+        import_module(name)
     while not all(runner.ended.wait(0.1) for runner in runners):
         if presses:
             presses.pop()

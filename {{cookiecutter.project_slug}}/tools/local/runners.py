@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -105,7 +104,7 @@ class Container(Runner):
         self.instead = instead or {}
         self.limits = limits
         # Two checkouts of one repository may start a job in the same second.
-        self.name = f"{job.name}-{host.name}-{secrets.token_hex(3)}"
+        self.name = f"{job.name}-{host.name}-{os.urandom(3).hex()}"
 
     def run_command(self, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         """Return the command that starts the image with /opt/ml as a job has it."""
@@ -299,7 +298,7 @@ def own_network(isolated: bool) -> str:
 def network_command(job: Job, engine: str, isolated: bool) -> list[str]:
     """Return the command that makes a network of the job's own."""
     options = ["--internal"] if isolated else []
-    return [engine, "network", "create", *options, f"{job.name}-{secrets.token_hex(3)}"]
+    return [engine, "network", "create", *options, f"{job.name}-{os.urandom(3).hex()}"]
 
 
 # ---- All hosts of a job ----------------------------------------------------------------------
