@@ -279,5 +279,5 @@ def test_a_module_that_is_not_there_is_told_with_the_remedy(root, mean):
 
 def test_a_finished_that_returns_nothing_would_never_end(root, mean):
     mean.finished = lambda self: None
-    sentence = "finished() in model.py returned nothing: let it return a boolean.\n"
+    sentence = "finished() in model.py returned None: let it return True or False.\n"
     assert failure_of(root) == sentence

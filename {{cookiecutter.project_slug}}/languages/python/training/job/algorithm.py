@@ -135,7 +135,7 @@ def is_finished(model: Algorithm) -> bool:
     """Return whether no step is left; TrainingFailure for a model that will never say so."""
     finished = model.finished()
     if finished is None:
-        raise TrainingFailure("finished() in model.py returned nothing: let it return a boolean.")
+        raise TrainingFailure("finished() in model.py returned None: let it return True or False.")
     return finished
 
 
