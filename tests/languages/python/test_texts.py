@@ -136,7 +136,8 @@ KINDS = {
     "a text comes first": (["x", "1", "", "2"], ["1", "2", "x"]),
     "a number within a text": (["1a", "1"], ["1", "1a"]),
     "a text below empty cells": (["", '""', "x"], ["x"]),
-    "blanks are text": (["x", " ", " x"], [" ", " x", "x"]),
+    "blanks are no text": (["x", " ", " x", '" x"', "x\t"], ["x"]),
+    "blanks around numbers": ([" 1", "\t", "2 ", "3\t", " True "], None),
     "truths among texts": (["x", "true", "False"], ["False", "true", "x"]),
     "a date": (["2020-01-01"], ["2020-01-01"]),
     "numbers": (["", "1", "2"], None),
@@ -147,10 +148,29 @@ KINDS = {
 
 @pytest.mark.parametrize(("cells", "categories"), KINDS.values(), ids=KINDS)
 def test_the_first_cell_that_is_not_empty_decides(write, cells, categories):
-    rows = [f"{number % 2},{cell},1\n" for number, cell in enumerate(cells)]
+    rows = [f"{number % 2},{cell},1\n" for number, cell in enumerate([*cells, "", ""])]
     model = train({"training": [write("is_male,a,b\n" + "".join(rows))]}, 1)
     expected = {"a": categories} if categories else {}
     assert model.metadata()["categories"] == expected
+
+
+def test_blanks_around_a_cell_are_not_part_of_it(write, saved):
+    text = TEXT.replace(",", " ,\t").replace("\n", " \n")
+    assert (
+        saved(train({"training": [write(text)], "validation": [write(TEXT, "b.csv")]}, 10))
+        == bare()
+    )
+
+
+def test_a_row_that_is_too_long_is_named_where_columns_are_of_text(write):
+    assert_refused(
+        "FILE, line 3: 3 fields, but the header has 2.", write("is_male,a\n0,x\n1,1,000\n")
+    )
+
+
+def test_a_name_may_have_what_must_be_quoted(write):
+    model = train({"training": [write('is_male,"a ""b"", c"\n0,x\n1,y\n')]}, 1)
+    assert model.metadata()["categories"] == {'a "b", c': ["x", "y"]}
 
 
 def test_the_first_file_with_rows_decides(write):
@@ -183,7 +203,7 @@ MISSING = ["NA", "n/a", "NULL", "None", "nan", "?", " - "]
 
 @pytest.mark.parametrize("word", MISSING)
 def test_a_missing_value_of_a_text_is_an_empty_cell(write, parquet, word):
-    sentence = f', column "a": "{word}": a missing value is an empty cell.'
+    sentence = f', column "a": "{word.strip()}": a missing value is an empty cell.'
     path = write(f"is_male,a\n0,x\n\n1,{word}\n")
     assert_refused(f"FILE, line 4{sentence}", path)
     assert_refused(f"FILE, line 4{sentence}", write("is_male,a\n0,x\n", "0.csv"), path)

@@ -229,6 +229,7 @@ ROWS = [
     ("0.5,1,2", ', column "is_male": 0.5 is neither 0 nor 1.'),
     ("no,1,2", ', column "is_male": "no" is not a number.'),
     (",1,2", ', column "is_male": the target is empty.'),
+    (",,", ', column "is_male": the target is empty.'),
 ]
 # Which make a column of text where they come first.
 FIRST_TEXTS = {"0,1,abc", "0,1_0,1", "0,0x10,1", "0,yes,1", "0,2020-01-01,1", '0,"x,y",1'}
@@ -397,6 +398,13 @@ FILES = {
 @pytest.mark.parametrize(("content", "sentence"), FILES.values(), ids=FILES)
 def test_what_is_no_table_is_named(write, content, sentence):
     assert_refused(sentence, write(content))
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_target_of_one_value_teaches_nothing(write, value):
+    sentence = f'The target column "is_male" is {value} in every row of training: '
+    text = f"is_male,a\n{value},1\n{value},2\n"
+    assert_refused(f"{sentence}there is nothing to learn.", write(text))
 
 
 def test_the_target_is_the_hyperparameters(write):

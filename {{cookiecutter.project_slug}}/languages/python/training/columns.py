@@ -11,6 +11,10 @@ from job import TrainingFailure, cluster
 from job.log import log
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+GROUPED = re.compile(r"[+-]?\d[\d.,' \u00a0\u202f]*\d", re.ASCII)
+# What other programs write in place of a number; an empty cell has no value.
+TRUTHS = {"true": "1", "false": "0", "": None}
 MOST_TEXTS = 1000  # in a column
 # What other programs write for a missing value; here it is an empty cell.
 MISSING = {"na", "n/a", "#n/a", "null", "none", "nil", r"\n", "?", "-", "--", ".", "nan"}
@@ -75,6 +79,21 @@ class Columns:
 def is_missing(text: str) -> bool:
     """Return whether this is what another program writes for a missing value."""
     return text.strip().lower() in MISSING
+
+
+def is_text(cell: str) -> bool:
+    """Return whether a cell is neither a number nor meant for one."""
+    number = NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell) or cell.lower() in TRUTHS
+    return not number and not find_remedy(cell)
+
+
+def find_remedy(text: str) -> str:
+    """Return how to write what is no number, to be added to a sentence; else an empty text."""
+    if is_missing(text):
+        return ": a missing value is an empty cell"
+    if GROUPED.fullmatch(text.strip()) and not NUMBER.fullmatch(text.strip()):
+        return ": write a point for decimals, and nothing between thousands"
+    return ""
 
 
 def find_stray(texts: Collection[str]) -> str:

@@ -43,6 +43,11 @@ class Spool:
     complete: bool  # whether no value is missing
 
     @property
+    def counts(self) -> tuple[int, int]:
+        """Return how many rows there are, and how many of them have a target of 1."""
+        return len(self.targets), int(numpy.count_nonzero(self.targets))
+
+    @property
     def working(self) -> int:
         """Return the bytes of memory that XGBoost needs beside the numbers."""
         rows, columns = self.features.shape

@@ -70,11 +70,16 @@ class Model(Algorithm):
             spools[channel] = spool(tables, columns)
             if channel == "training":
                 recode(spools[channel], columns.agree())
-            rows = len(spools[channel].targets)
-            log(f"Read {rows} rows of {channel}.")
-            self._rows[channel] = sum(cluster.collect(rows).values())
+            log(f"Read {spools[channel].counts[0]} rows of {channel}.")
+            counts = cluster.collect(spools[channel].counts).values()
+            self._rows[channel], ones = map(sum, zip(*counts, strict=True))
             if self._rows[channel] == 0:
                 raise TrainingFailure(f"{first[channel]} has a header but no rows.")
+            if channel == "training" and ones in (0, self._rows[channel]):
+                raise TrainingFailure(
+                    f'The target column "{self._target}" is {min(ones, 1)} in every row of '
+                    "training: there is nothing to learn."
+                )
         self._matrices = build(spools, columns, self._parameters)
         self._booster = self._new_booster()
 

@@ -18,12 +18,11 @@ from typing import BinaryIO
 import numpy
 import polars
 
-from columns import NUMBER, Columns, find_stray, is_missing
+from columns import NUMBER, TRUTHS, Columns, find_remedy, find_stray, is_missing, is_text
 from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
 
-INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
 # Bytes of CSV that are read at once, few at first, to see what they are, and numbers of Parquet,
 # where polars unpacks a whole group of rows each time.
@@ -33,9 +32,7 @@ LONGEST_ROW = 2**25  # bytes: what is longer is a quotation mark without its oth
 # A row whose quotation marks enclose whole cells, each of a cell's own written twice.
 QUOTED = re.compile(r'(("([^"]|"")*"|[^",]*)(,|$))*')
 
-# What other programs write in place of a number; an empty cell has no value.
-TRUTHS = {"true": "1", "false": "0", "": None}
-GROUPED = re.compile(r"[+-]?\d[\d.,' \u00a0\u202f]*\d")
+BLANKS = " \t"
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 TEXTS = (polars.String, polars.Categorical, polars.Enum)
 # How files begin that are none of ours, and what is said of them.
@@ -84,12 +81,14 @@ def read_tables(
 
     They are 32-bit floats. The file must have the same columns, in any order. A text becomes its
     number; True and False are 1 and 0, an empty cell is missing (NaN), a blank line is no row.
+    Blanks around a cell are not part of it.
     """
     _check_columns(path, header, columns)
     read = _read_parquet if _is_parquet(path) else _read_csv
     try:
         with named(path):
             for table in read(path, header, columns):
+                table = table.with_columns(polars.col(list(columns.codes)).str.strip_chars(BLANKS))
                 if not columns.number(table):
                     _find_fault(path, header, columns)
                 codes = [
@@ -125,6 +124,7 @@ def _read_header(path: Path) -> list[str]:
     """Return the column names of a file, none for one that is empty."""
     is_parquet = _is_parquet(path)
     header = list(_parquet_schema(path)) if is_parquet else next(_csv_rows(path), ("", []))[1]
+    header = header if is_parquet else [name.strip(BLANKS) for name in header]
     place = name_of(path) if is_parquet else f"{name_of(path)}, line 1"
     numbers = any(header) and all(NUMBER.fullmatch(name) or not name for name in header)
     if numbers and not is_parquet:
@@ -184,9 +184,8 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
         rows = _csv_rows(path)
         next(rows)
     for place, row in rows:
-        if len(row) != len(header):
-            raise TrainingFailure(f"{place}: {len(row)} fields, but the header has {len(header)}.")
-        for name, text in zip(header, row, strict=True):
+        _check_length(place, row, header)
+        for name, text in zip(header, (cell.strip(BLANKS) for cell in row), strict=True):
             cell = f'{place}, column "{name}"'
             if name in columns.codes:
                 if is_missing(text):
@@ -198,18 +197,15 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
                 continue
             number = TRUTHS.get(text.lower(), text)
             if number and (not NUMBER.fullmatch(number) or abs(float(number)) > LARGEST):
-                raise TrainingFailure(f'{cell}: "{text}" is not a number{_remedy(text)}.')
+                raise TrainingFailure(f'{cell}: "{text}" is not a number{find_remedy(text)}.')
             if name == columns.target and (not number or float(number) not in (0, 1)):
                 problem = f"{text} is neither 0 nor 1" if text else "the target is empty"
                 raise TrainingFailure(f"{cell}: {problem}.")
 
 
-def _remedy(text: str) -> str:
-    if is_missing(text):
-        return ": a missing value is an empty cell"
-    if GROUPED.fullmatch(text.strip()) and not NUMBER.fullmatch(text.strip()):
-        return ": write a point for decimals, and nothing between thousands"
-    return ""
+def _check_length(place: str, row: list[str], header: list[str]) -> None:
+    if len(row) != len(header):
+        raise TrainingFailure(f"{place}: {len(row)} fields, but the header has {len(header)}.")
 
 
 # ---- CSV -----------------------------------------------------------------------------------
@@ -222,23 +218,20 @@ def _find_texts(path: Path, header: list[str]) -> set[str] | None:
     undecided, texts, rows = set(header), set(), 0
     try:
         for piece in _pieces(path, header):
-            table = polars.read_csv(piece, infer_schema=False)
+            table = polars.read_csv(piece, infer_schema=False, new_columns=header)
             rows += table.height
             for name in undecided & set(table.columns):
-                for cell in table[name].filter(table[name] != "").head(1):
+                cells = table[name].str.strip_chars(BLANKS)
+                for cell in cells.filter(cells != "").head(1):
                     undecided.remove(name)
-                    texts |= {name} if _is_text(cell) else set()
+                    texts |= {name} if is_text(cell) else set()
             if not undecided:
                 break
     except polars.exceptions.PolarsError:
-        for _ in _csv_rows(path):  # Raises where it is no CSV; all else is said when it is read.
-            pass
+        # They raise where it is no CSV; all else is said when it is read.
+        for place, row in _csv_rows(path):
+            _check_length(place, row, header)
     return texts if rows else None
-
-
-def _is_text(cell: str) -> bool:
-    number = NUMBER.fullmatch(cell) or INFINITE.fullmatch(cell) or cell.lower() in TRUTHS
-    return not number and not _remedy(cell)
 
 
 def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polars.DataFrame]:
@@ -250,9 +243,9 @@ def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polar
             table = polars.read_csv(piece, schema=kinds)
         except polars.exceptions.PolarsError:
             # It may have columns of True and False, as pandas writes them.
-            table = polars.read_csv(piece, infer_schema=False)
-            truth = polars.all().exclude(texts).str.to_lowercase().replace(TRUTHS)
-            table = table.with_columns(truth.cast(polars.Float32))
+            table = polars.read_csv(piece, infer_schema=False, new_columns=header)
+            cells = polars.all().exclude(texts).str.strip_chars(BLANKS).str.to_lowercase()
+            table = table.with_columns(cells.replace(TRUTHS).cast(polars.Float32))
         # polars takes a row that ends early for one with missing values, and a blank line too.
         if table[header[-1]].has_nulls():
             text = polars.col(polars.String).str.strip_chars() == ""
@@ -265,9 +258,9 @@ def _read_csv(path: Path, header: list[str], columns: Columns) -> Iterator[polar
 
 
 def _refuse_short_row(path: Path, header: list[str], columns: Columns, piece: bytes) -> None:
-    # Commas within quotes are no ends.
+    # Commas within quotes are no ends, and a row of commas alone is no blank line.
     for row in csv.reader(io.StringIO(piece.decode(errors="replace"), newline="")):
-        if len(row) < len(header) and any(map(str.strip, row)):
+        if len(row) < len(header) if any(map(str.strip, row)) else len(row) > 1:
             _find_fault(path, header, columns)
 
 
