@@ -262,8 +262,12 @@ class BoostedTreesTest {
   @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
       "a,b,c\\n0,1,2\\n | , line 1: the target column \"is_male\" is missing; "
           + "the columns are a, b, c.",
-      "is_male\\n0\\n | , line 1: there is no column besides the target.",
+      "is_male\\n0\\n | , line 1: there is no column beside the target.",
       "is_male,a\\n | ` has a header but no rows.`",
+      "is_male,a\\n0,1\\n1,\"2\\n0,3\\n | , line 3: quotation marks must enclose a whole cell, and "
+          + "each within it stands twice.",
+      "is_male,a\\n0,1\\n1,\"x\"y\\n | , line 3: quotation marks must enclose a whole cell, and "
+          + "each within it stands twice.",
       "\\n\\n | ` has no header.`",
       "is_male,a\\n0,\\0\\n | , line 2, column \"a\": there are zero bytes, as in a file that is "
           + "no text or was not written as a whole.",
@@ -276,6 +280,15 @@ class BoostedTreesTest {
 
     assertEquals(
         file + sentence.translateEscapes(), failure(Map.of("training", List.of(file))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void targetOfOneValueTeachesNothing(int value) throws IOException {
+    Path file = write("a.csv", "is_male,a\n%s,1\n%s,2\n".formatted(value, value));
+
+    assertEquals("The target column \"is_male\" is %s in every row of training: there is nothing "
+        .formatted(value) + "to learn.", failure(Map.of("training", List.of(file))));
   }
 
   @Test

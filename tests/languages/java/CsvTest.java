@@ -57,7 +57,7 @@ class CsvTest {
     Path file = write("is_male,a\n0,1\n1,%s\n".formatted(cell));
 
     assertEquals("%s, line 3, column \"a\": \"%s\" is not a number: a missing value is an empty "
-        .formatted(file, cell) + "cell.", failure(file));
+        .formatted(file, cell.strip()) + "cell.", failure(file));
   }
 
   @ParameterizedTest

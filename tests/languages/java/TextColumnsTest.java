@@ -116,13 +116,15 @@ class TextColumnsTest {
         failure(file));
   }
 
-  /** A line of blanks is none, also where its first column is of text. */
+  /** A line of blanks is none, also where its first column is of text, and blanks are no text. */
   @Test
-  void blankLineIsNoText() throws Exception {
-    Path file = write("a.csv", "a,is_male\nx,1\n  \ny,0\n ,0\n,0\n");
+  void blanksAreNoText() throws Exception {
+    Path file = write("a.csv", "a , is_male, b\nx,1, 2\n  \ny ,0, 3\n ,0,\t\n\" x\", 1 ,4 \n");
 
-    assertEquals(Map.of("a", List.of(" ", "x", "y")),
-        model(Map.of("training", file), 1).metadata().get("categories"));
+    Model model = model(Map.of("training", file), 1);
+
+    assertEquals(Map.of("a", List.of("x", "y")), model.metadata().get("categories"));
+    assertEquals(Map.of("training", 4L), model.metadata().get("rows"));
   }
 
   @Test

@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
@@ -59,6 +60,8 @@ final class Csv {
   private static final Map<Character, String> SEPARATORS =
       Map.of(';', "semicolons", '\t', "tabs", '|', "vertical bars");
   private static final Pattern ROW_NUMBERS = Pattern.compile("Unnamed: \\d+|__index_level_\\d+__");
+  private static final Pattern MISPLACED_QUOTE =
+      Pattern.compile("(?:quoted field|closing quote).*starting at line (\\d+)");
   private static final Set<String> MISSING = Set.of(
       "na", "n/a", "#n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".");
   private static final Pattern NUMBER = Pattern.compile(
@@ -97,13 +100,13 @@ final class Csv {
           continue;
         }
         if (header.isEmpty()) {
-          header.addAll(fields);
+          fields.forEach(name -> header.add(name.strip()));
           unknown.set(0, fields.size());
           continue;
         }
         hasRows[0] = true;
         for (int i = 0; i < Math.min(header.size(), fields.size()); i++) {
-          if (unknown.get(i) && !fields.get(i).isEmpty()) {
+          if (unknown.get(i) && !fields.get(i).isBlank()) {
             unknown.clear(i);
             if (isText(fields.get(i))) {
               texts.add(header.get(i));
@@ -138,10 +141,16 @@ final class Csv {
       if (e.getCause() instanceof UncheckedIOException other) {
         throw explained(file, other.getCause());
       }
-      throw e.getCause() instanceof TrainingFailure failure
-          ? failure
-          : failure(file, " can't be read: " + e.getMessage());
+      throw e.getCause() instanceof TrainingFailure failure ? failure : explained(file, e);
     }
+  }
+
+  private static TrainingFailure explained(Path file, CsvParseException error) {
+    Matcher quoted = MISPLACED_QUOTE.matcher(error.getMessage());
+    return failure(file, quoted.find()
+        ? ", line " + quoted.group(1) + ": quotation marks must enclose a whole cell, and each "
+            + "within it stands twice"
+        : " can't be read: " + error.getMessage());
   }
 
   private static IOException explained(Path file, IOException error) {
@@ -273,11 +282,12 @@ final class Csv {
     return number(new String(buffer, offset, length));
   }
 
-  private static float number(String text) {
-    if (text.indexOf('\0') >= 0) {
+  private static float number(String cell) {
+    if (cell.indexOf('\0') >= 0) {
       throw new IllegalArgumentException(ZEROS); // Which Float.parseFloat takes for blanks.
     }
-    String word = text.strip().toLowerCase(Locale.ROOT);
+    String text = cell.strip();
+    String word = text.toLowerCase(Locale.ROOT);
     if (text.isEmpty() || word.equals("nan")) {
       return Float.NaN;
     }
@@ -287,7 +297,7 @@ final class Csv {
     try {
       float value = Float.parseFloat(text);
       // Float.parseFloat also takes what is a number in Java alone: 1f, 0x1p3.
-      if (Float.isFinite(value) && "0123456789. ".indexOf(text.charAt(text.length() - 1)) >= 0
+      if (Float.isFinite(value) && "0123456789.".indexOf(text.charAt(text.length() - 1)) >= 0
           && word.indexOf('x') < 0) {
         return value;
       }

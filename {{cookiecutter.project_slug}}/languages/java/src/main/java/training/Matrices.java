@@ -58,7 +58,7 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
           if (channel.equals("training")) {
             table.completeCategories(cluster);
           }
-          matrices.count(channel, channels.get(channel), table.rows().rows(), cluster);
+          matrices.count(channel, channels.get(channel), table, cluster);
         }
       }
       Way way = chooser.choose(tables);
@@ -75,15 +75,26 @@ record Matrices(Columns columns, Map<String, DMatrix> byChannel, Map<String, Lon
     return matrices;
   }
 
-  private void count(String channel, List<Path> files, long own, Cluster cluster)
+  private void count(String channel, List<Path> files, Table table, Cluster cluster)
       throws InterruptedException {
+    long own = table.rows().rows();
     Log.line("Read %s rows of %s.".formatted(own, channel));
-    rows.put(channel, cluster.collect(String.valueOf(own)).values().stream()
-        .mapToLong(Long::parseLong)
-        .sum());
-    if (rows.get(channel) == 0) {
+    long all = 0;
+    long ones = 0;
+    for (String host : cluster.collect(own + " " + table.ones()).values()) {
+      String[] counts = host.split(" ");
+      all += Long.parseLong(counts[0]);
+      ones += Long.parseLong(counts[1]);
+    }
+    rows.put(channel, all);
+    if (all == 0) {
       throw new TrainingFailure("%s has a header but no rows.".formatted(
           files.isEmpty() ? "Channel \"" + channel + "\"" : JobFiles.nameOf(files.get(0))));
+    }
+    if (channel.equals("training") && (ones == 0 || ones == all)) {
+      throw new TrainingFailure(
+          "The target column \"%s\" is %s in every row of training: there is nothing to learn."
+              .formatted(columns.target(), ones == 0 ? 0 : 1));
     }
   }
 

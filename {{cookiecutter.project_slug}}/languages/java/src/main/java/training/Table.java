@@ -25,6 +25,7 @@ final class Table {
   /** Those of each feature, null for one of numbers. */
   private final Categories[] categories;
   private final Spool rows;
+  private long ones;
 
   /** Makes an empty table with these columns. */
   Table(Columns columns) throws IOException {
@@ -37,6 +38,11 @@ final class Table {
   /** Returns the rows, of which there may be none. */
   Spool rows() {
     return rows;
+  }
+
+  /** Returns how many rows have a target of 1. */
+  long ones() {
+    return ones;
   }
 
   /** Adds the rows of the files. */
@@ -98,7 +104,7 @@ final class Table {
         blank = Arrays.copyOfRange(buffer, offset, offset + length);
       }
       if (places == null) {
-        header.add(new String(buffer, offset, length));
+        header.add(new String(buffer, offset, length).strip());
       } else if (i > 0 || blank == null) {
         set(i, buffer, offset, length);
       }
@@ -139,6 +145,7 @@ final class Table {
       }
       try {
         rows.add(row);
+        ones += (long) row[categories.length];
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -162,7 +169,7 @@ final class Table {
       Csv.check(header.contains(columns.target()), file,
           "the target column \"%s\" is missing; the columns are %s",
           columns.target(), String.join(", ", header));
-      Csv.check(categories.length > 0, file, "there is no column besides the target");
+      Csv.check(categories.length > 0, file, "there is no column beside the target");
     }
   }
 
@@ -184,7 +191,9 @@ final class Table {
       if (categories[place] == null) {
         return Csv.number(buffer, offset, length);
       }
-      return length == 0 ? Float.NaN : categories[place].code(new String(buffer, offset, length));
+      // Blanks around a cell are not part of it.
+      String text = new String(buffer, offset, length).strip();
+      return text.isEmpty() ? Float.NaN : categories[place].code(text);
     }
     float value = Csv.number(buffer, offset, length);
     if (Float.isNaN(value)) {
