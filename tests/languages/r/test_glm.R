@@ -561,6 +561,8 @@ test_that("what is no row of numbers is named with file, line and column", {
   }
   expect_cell("NA,1,2,3", ', column "is_male": the target is empty.')
   expect_cell(",1,2,3", ', column "is_male": the target is empty.')
+  expect_cell("0,Inf,2,3", ', column "a": "Inf" is not a number.')
+  expect_cell("0,na,2,3", ', column "a": "na" is not a number: a missing value is an empty cell.')
   expect_cell("3,1,2,3", ', column "is_male": 3 is neither 0 nor 1.')
   expect_cell("0.5,1,2,3", ', column "is_male": 0.5 is neither 0 nor 1.')
   expect_cell("0,1,2", ": 3 fields, but the header has 4.")
@@ -606,6 +608,13 @@ test_that("headers that do not fit are named", {
 test_that("what is no CSV at all is said", {
   expect_sentence(write_file(""), "FILE has no header.")
   expect_sentence(write_file("\n\n"), "FILE has no header.")
+  expect_sentence(
+    write_file("\nis_male,a\n0,1\n"), "FILE, line 1 is blank: let the file begin with its header."
+  )
+  expect_sentence(
+    write_file("is_male,a\r0,1\r1,2\r"),
+    "FILE, line 1 ends with CR alone, as on old Macs: save it as CSV UTF-8."
+  )
   expect_sentence(write_file("is_male,a\n"), "FILE has a header but no rows.")
   not_text <- "FILE is not a text file in UTF-8: only CSV can be read."
   binary <- function(bytes) {

@@ -203,13 +203,14 @@ read_header <- function(file) {
   check_beginning(file)
   # Decompresses what gzip has compressed.
   lines <- suppressWarnings(readLines(file, 1, warn = FALSE, skipNul = TRUE, encoding = "UTF-8"))
-  if (!all(validUTF8(lines))) {
-    fail_not_text(file)
-  }
+  if (!all(validUTF8(lines))) fail_not_text(file)
   line <- sub("^\ufeff", "", lines)
   # Only where it is blank are the others looked at.
-  if (all(trimws(line) == "") && all(trimws(readLines(file, warn = FALSE)) == "")) {
-    return(character())
+  if (all(trimws(line) == "")) {
+    if (all(trimws(readLines(file, warn = FALSE)) == "")) {
+      return(character())
+    }
+    job$fail(job$name_of(file), ", line 1 is blank: let the file begin with its header.")
   }
   header <- trimws(split_line(line))
   check_names(header, paste0(job$name_of(file), ", line 1"))
@@ -234,6 +235,11 @@ check_beginning <- function(file) {
     }
   }
   if (any(plain == 0)) fail_not_text(file)
+  if (any(plain == 0x0d) && !any(plain == 0x0a)) {
+    job$fail(
+      job$name_of(file), ", line 1 ends with CR alone, as on old Macs: save it as CSV UTF-8."
+    )
+  }
 }
 
 # Refuse a first line that is no header, or one of a table with row numbers.
@@ -321,7 +327,7 @@ number_pattern <- "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 grouped_pattern <- "^[+-]?[0-9][0-9.,' \u00a0\u202f]*[0-9]$"
 missing_pattern <- "^(NA|#N/A|[+-]?[Nn][Aa][Nn])?$"
 # What other programs write for a missing value.
-kin <- c("n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
+kin <- c("na", "n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
 
 parse_rows <- function(file, numbers, rows, header, schema) {
   ragged <- which(lengths(rows) != length(header))[1]

@@ -85,7 +85,8 @@ find_texts <- function(file, header) {
 # What is no number, but has a remedy, is told as a fault of one.
 can_be_number <- function(cells) {
   grepl(number_pattern, cells) | grepl(grouped_pattern, cells) |
-    tolower(cells) %in% c(kin, "true", "false")
+    tolower(cells) %in% c(kin, "true", "false") |
+    grepl("^[+-]?inf(inity)?$", cells, ignore.case = TRUE)
 }
 
 # Choose where this host keeps its rows: in memory where they fit, which is faster.
