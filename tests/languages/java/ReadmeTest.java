@@ -36,7 +36,7 @@ class ReadmeTest {
     assertEquals(0, compiled);
     Path data = Files.createDirectories(folder.resolve("ml/input/data/training"));
     Files.writeString(data.resolve("a.csv"), "a,body_mass_g\n1,5\n2,8\n");
-    Files.writeString(data.resolve("b.csv"), "body_mass_g,a\n11,0\n");
+    Files.writeString(data.resolve("b.csv"), "\uFEFFbody_mass_g,a\n11,0\n");
     Map<String, String> environment =
         Map.of("SAGEMAKER_BASE_DIR", folder.resolve("ml").toString());
     String path = folder.resolve("classes") + File.pathSeparator + CLASSES;

@@ -72,10 +72,18 @@ def test_it_trains_on_the_data_that_are_shipped(start):
 
 def test_what_is_wrong_with_its_data_is_one_sentence(start):
     _, run = start(ROWS.replace("13", ""))
-    assert (run.returncode, run.stderr) == (
-        1,
-        "training: the column body_mass_g has an empty cell.\n",
-    )
+    sentence = "training: no column body_mass_g is full of numbers.\n"
+    assert (run.returncode, run.stderr) == (1, sentence)
+
+
+def test_a_column_that_is_not_there_is_one_sentence(start):
+    _, run = start(ROWS, "--target", "c")
+    assert (run.returncode, run.stderr) == (1, "training: no column c is full of numbers.\n")
+
+
+def test_it_reads_a_file_of_excel_and_one_of_a_single_row(start):
+    _, run = start("\ufeffbody_mass_g,a\r\n5,1\r\n")
+    assert run.returncode == 0, run.stderr
 
 
 def test_it_has_no_more_lines_than_one_reads():
@@ -89,7 +97,8 @@ def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
         header, *rows = (copy / "penguins.csv").read_text().splitlines()
         texts = itertools.cycle(["Torgersen", '"Dream, or ""Biscoe"""', "", '""', "Biscoe"])
         rows = [f"{row},{text}" for row, text in zip(rows, texts, strict=False)]
-        (copy / "penguins.csv").write_text("\n".join([f"{header},island", *rows]))
+        text = "\n".join([f"\ufeff{header},island", *rows])
+        (copy / "penguins.csv").write_text(text, encoding="utf-8")
     done = train(tmp_path, REPOSITORY / "training", "--rounds", "20")
     assert done.returncode == 0, done.stderr
     command = [sys.executable, "-I", str(REPOSITORY / "examples/predict.py")]

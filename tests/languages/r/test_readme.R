@@ -10,7 +10,10 @@ train_start <- function(tables, frame = parent.frame()) {
   for (channel in names(tables)) {
     folder <- file.path(base, "input/data", channel)
     dir.create(folder)
-    utils::write.csv(tables[[channel]], file.path(folder, "a.csv"), row.names = FALSE)
+    connection <- file(file.path(folder, "a.csv"), "w", encoding = "UTF-8")
+    cat("\ufeff", file = connection) # as Excel writes it
+    utils::write.csv(tables[[channel]], connection, row.names = FALSE)
+    close(connection)
   }
   program <- local_program(frame = frame)
   cat(start_model, file = file.path(program, "model.R"))

@@ -33,7 +33,7 @@ public class Predict {
         folder.resolve("metadata.json"))).getAsJsonObject().getAsJsonObject("categories");
     String[] columns = booster.getFeatureNames();
     List<String> lines = Files.readAllLines(Path.of(arguments[1]));
-    List<String> header = List.of(lines.get(0).split(","));
+    List<String> header = List.of(lines.get(0).replace("\uFEFF", "").split(","));
     float[] values = new float[(lines.size() - 1) * columns.length];
     for (int i = 0; i < values.length; i++) {
       String column = columns[i % columns.length];
