@@ -337,12 +337,12 @@ class BoostedTreesTest {
 
     for (int length : List.of(5, zipped.length / 2, zipped.length - 1)) {
       Files.write(file, Arrays.copyOf(zipped, length));
-      assertEquals(file + " is damaged: gzip can't read it to its end.",
+      assertEquals(file + " is damaged: it can't be unpacked.",
           failure(Map.of("training", List.of(file))));
     }
     zipped[zipped.length - 8] ^= 1; // The checksum.
     Files.write(file, zipped);
-    assertEquals(file + " is damaged: gzip can't read it to its end.",
+    assertEquals(file + " is damaged: it can't be unpacked.",
         failure(Map.of("training", List.of(file))));
   }
 

@@ -95,6 +95,22 @@ class CsvTest {
     assertEquals(file + sentence, failure(file));
   }
 
+  /** Parts of gzip may follow one another, and zeros; what else follows is not left out. */
+  @Test
+  void gzipIsReadToTheEndOfTheFile() throws Exception {
+    byte[] part = gzip("is_male,a\n0,1\n1,1\n0,3\n".getBytes(StandardCharsets.UTF_8));
+    byte[] other = gzip("1,2\n0,5\n".getBytes(StandardCharsets.UTF_8));
+    Path file = folder.resolve("a.csv.gz");
+    Files.write(file, join(part, other, new byte[600]));
+    assertEquals(Map.of("training", 5L), model(List.of(file)).metadata().get("rows"));
+
+    other[0] = 'x';
+    for (byte[] rest : List.of(other, "junk".getBytes(StandardCharsets.UTF_8))) {
+      Files.write(file, join(part, rest));
+      assertEquals(file + " is damaged: it can't be unpacked.", failure(file));
+    }
+  }
+
   @Test
   void trueAndFalseAreOneAndZero() throws Exception {
     Path words = Files.writeString(
@@ -117,6 +133,14 @@ class CsvTest {
 
   private Path write(String text) throws IOException {
     return Files.writeString(folder.resolve("a.csv"), text);
+  }
+
+  private static byte[] join(byte[]... parts) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (byte[] part : parts) {
+      bytes.write(part);
+    }
+    return bytes.toByteArray();
   }
 
   private static byte[] gzip(byte[] content) throws IOException {

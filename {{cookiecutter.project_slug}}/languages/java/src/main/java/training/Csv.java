@@ -7,6 +7,7 @@ import de.siegmar.fastcsv.reader.CsvRecordHandler;
 import de.siegmar.fastcsv.reader.FieldMismatchStrategy;
 import java.io.BufferedInputStream;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -158,7 +159,7 @@ final class Csv {
       throw failure(file, " is not a text file in UTF-8: only CSV can be read");
     }
     if (error instanceof EOFException || error instanceof ZipException) {
-      throw failure(file, " is damaged: gzip can't read it to its end");
+      throw failure(file, " is damaged: it can't be unpacked");
     }
     return error instanceof FileSystemException
         ? error
@@ -169,7 +170,7 @@ final class Csv {
   private static Reader open(Path file) throws IOException {
     InputStream bytes = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
     if (firstBytes(file, bytes).startsWith(GZIP)) {
-      bytes = new BufferedInputStream(new GZIPInputStream(bytes, 1 << 16), 1 << 16);
+      bytes = new BufferedInputStream(new Gzip(bytes), 1 << 16);
     }
     if (firstBytes(file, bytes).startsWith(UTF_8_MARK)) {
       bytes.skipNBytes(UTF_8_MARK.length());
@@ -177,6 +178,35 @@ final class Csv {
     // This decoder refuses what is not UTF-8; FastCSV's own would replace it.
     return new BufferedReader(
         new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()));
+  }
+
+  /** Unpacks to the end of the file: Java's own leaves out what follows a damaged part. */
+  private static final class Gzip extends GZIPInputStream {
+    private static final int TRAILER = 8;
+
+    Gzip(InputStream bytes) throws IOException {
+      super(bytes, 1 << 16);
+    }
+
+    @Override
+    public int read(byte[] into, int offset, int length) throws IOException {
+      int count = super.read(into, offset, length);
+      if (count < 0) {
+        int rest = Math.max(inf.getRemaining() - TRAILER, 0);
+        // Zeros are a filling, as gzip itself takes them.
+        refuse(new ByteArrayInputStream(buf, len - rest, rest));
+        refuse(in);
+      }
+      return count;
+    }
+
+    private static void refuse(InputStream rest) throws IOException {
+      for (int next = rest.read(); next >= 0; next = rest.read()) {
+        if (next != 0) {
+          throw new ZipException();
+        }
+      }
+    }
   }
 
   /** Returns the first bytes, a letter each; throws TrainingFailure if they are no CSV's. */
