@@ -311,6 +311,49 @@ MISSING = "Could not find a suitable TLS CA certificate bundle, invalid path: /e
             "Traceback (most recent call last):\n  File x\nImportError: no b",
             "The aws CLI could not ask who you are (ImportError: no b)",
         ),
+        (
+            "Warning: Password input may be echoed.\nEnter MFA code for arn:aws:iam::1:mfa/me: ",
+            "AWS got no right MFA code",
+        ),
+        *(
+            (said, f"You can't be signed in as your profile says ({said}): look at ~/.aws/config")
+            for said in (
+                "[Errno 2] No such file or directory: '/usr/local/bin/aws-vault'",
+                "[Errno 2] No such file or directory: '/var/run/secrets/eks/token'",
+                "Expecting value: line 1 column 1 (char 0)",
+                'The specified sso-session does not exist: "corp"',
+                'The source_profile "base" referenced in the profile "dev" does not exist.',
+                'The credential source "EC2" referenced in profile "dev" is not valid.',
+                'The profile "dev" is configured to use SSO but is missing required configuration: '
+                "sso_role_name",
+            )
+        ),
+        *(
+            (said, "Something else answers in AWS's place, such as a proxy or a network's page to")
+            for said in (
+                FAILED.format("403", "DescribeTrainingJob", "<html><body>Blocked</body></html>"),
+                FAILED.format("407", "CreateTrainingJob", "<!DOCTYPE html><p>Proxy login</p>"),
+                FAILED.format("Unknown", "GetCallerIdentity", "Unknown"),
+                FAILED.format("", "ListObjectsV2", ""),
+                "'GetCallerIdentityResult'",
+                "Unable to parse response (no element found: line 1, column 0), invalid XML "
+                "received. Further retries may succeed:\nb''",
+            )
+        ),
+        (
+            'Could not connect to the endpoint URL: "http://localhost:4566/"',
+            "Nothing answers at http://localhost:4566, which AWS_ENDPOINT_URL or endpoint_url",
+        ),
+        (
+            "Error parsing parameter '--cli-input-json': Unable to load paramfile file:///tmp/a/"
+            "request.json: [Errno 2] No such file or directory: '/tmp/a/request.json'",
+            "as if it ran in a container: install the AWS CLI v2 here",
+        ),
+        (
+            "/usr/lib/python3/x.py:9: DeprecationWarning: old\nTraceback (most recent call last):\n"
+            '  File "x"\nImportError: no b',
+            "The aws CLI could not ask who you are (ImportError: no b)",
+        ),
         (MISSING, "There is no file of certificates /etc/corp.pem, which AWS_CA_BUNDLE"),
         (
             "('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
@@ -367,6 +410,25 @@ def test_an_answer_that_does_not_come_is_given_up(repository, tmp_path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(Exception, match="AWS does not answer within"):
         account.account_of(aws.Aws("us-east-1", patience=0.2))
+
+
+def test_the_users_settings_of_the_cli_are_not_in_the_way(repository, tmp_path, monkeypatch):
+    """cli_auto_prompt = on would end `aws configure get region` before it says anything."""
+    aws, account = load_tools(repository, "cloud.aws", "cloud.account")
+    (tmp_path / "aws").write_text(
+        '#!/bin/sh\n[ "$AWS_CLI_AUTO_PROMPT$AWS_PAGER" = off ] || exit 255\n'
+        'printf "As me \\377\\neu-west-1\\n"\n'
+    )
+    (tmp_path / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("AWS_PAGER", "less")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    assert account.choose_region(None, "", None) == "eu-west-1"
+    (tmp_path / "aws").write_bytes(b"\x7fELF of another machine")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(aws.AwsError, match="can't be started"):
+        account.choose_region(None, "", None)
 
 
 def test_a_program_called_aws_that_can_not_be_started_is_said(repository, tmp_path, monkeypatch):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import re
 
-from cloud.aws import Aws, AwsError, doing
+from cloud.aws import Aws, AwsError, doing, start
 from terminal import UserError, note
 
 # How the regions of a partition begin, where its domain is not amazonaws.com.
@@ -23,12 +23,13 @@ def choose_region(flag: str | None, job: str, profile: str | None) -> str:
     """Return the first region that is set; the others may say otherwise, but not unnoticed."""
     variable = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     ask = ["aws", *(["--profile", profile] if profile else []), "configure", "get", "region"]
-    found = subprocess.run(ask, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8")
+    # A wrapper that is called aws may say more.
+    found = re.findall(r"^[a-z0-9-]+$", start(ask).stdout, re.MULTILINE)
     places = {
         "--region": flag,
         "training-job.json": job,
         "AWS_REGION": variable,
-        "profile": found.stdout.strip(),
+        "profile": found[-1] if found else "",
     }
     named = {place: region for place, region in places.items() if region}
     if not named:

@@ -30,6 +30,10 @@ OLD = re.compile(
 SIGN_IN = re.compile(
     r"AssumeRole\w*|GetRoleCredentials|GetSessionToken|CreateToken|CreateOAuth2\w*"
 )
+# What the CLI says of an answer that is a page of the web, or empty.
+FOREIGN = re.compile(
+    r"<html|<!doctype|invalid XML received|^'\w+Result'$|\((Unknown)?\) when calling", re.IGNORECASE
+)
 # Who else than the account's policies refuses something, and what is to be done.
 REFUSERS = (
     (
@@ -81,7 +85,7 @@ SENTENCES = (
         "The clock of this machine is wrong by minutes, so AWS refuses its signature: set it.",
     ),
     (
-        r"MultiFactorAuthentication failed|^EOF when reading a line",
+        r"MultiFactorAuthentication failed|^EOF when reading a line|Enter MFA code for",
         "Mfa",
         "AWS got no right MFA code: run `aws sts get-caller-identity` in a terminal, which asks "
         "for it, then this again.",
@@ -128,6 +132,18 @@ SENTENCES = (
         'AWS can\'t be reached in the region "{region}": there is no region of that name.',
     ),
     (
+        r'Could not connect to the endpoint URL: "(https?://[^/"]+:\d+)',
+        "Unreachable",
+        "Nothing answers at {1}, which AWS_ENDPOINT_URL or endpoint_url of ~/.aws/config names in "
+        "AWS's place: start it, or take that out.",
+    ),
+    (
+        r"Unable to load paramfile",
+        "NoFile",
+        "The aws command does not see the files of this machine, as if it ran in a container: "
+        f"install the AWS CLI v2 here ({INSTALL}).",
+    ),
+    (
         r"Could not connect|[Cc]onnect(ion)? (timeout|was closed|aborted)|[Rr]ead timeout|"
         r"connect to proxy",
         "Unreachable",
@@ -137,7 +153,9 @@ SENTENCES = (
     (
         r"Error when retrieving credentials from .*|Unable to parse config file.*|"
         r"The source profile .*|Infinite loop in credential .*|"
-        r"Missing the following required SSO .*|No such file or directory: '\S*token'",
+        r"Missing the following required SSO .*|\[Errno 2\] No such file or directory: .*|"
+        r"The source_profile .*|The credential source .*|The specified sso-session .*|"
+        r"The profile .* is configured to use SSO .*|Expecting value: line .*",
         "SignIn",
         "You can't be signed in as your profile says ({0}): look at ~/.aws/config, or take another "
         "profile.",
@@ -245,30 +263,8 @@ class Aws:
     def run(self, *words: str) -> str:
         """Run the CLI with these words and return what it printed; raise AwsError."""
         self.show(*words)
-        # A pager or a prompt would wait for someone who is not there; the last line is the cause.
-        own = {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off", "AWS_CLI_ERROR_FORMAT": "legacy"}
-        environment = {**os.environ, **own}
-        if self.credentials:
-            environment.pop("AWS_PROFILE", None)
         require_cli()
-        try:
-            done = subprocess.run(
-                [*self.command(*words), "--output", "json"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                env={**environment, **self.credentials},
-                timeout=self.patience,
-            )
-        except OSError as error:
-            raise AwsError(
-                f"The aws command can't be started ({error.strerror}): install the AWS "
-                f"CLI v2 anew ({INSTALL})."
-            ) from error
-        except subprocess.TimeoutExpired as error:
-            sentence = f"AWS does not answer within {self.patience} s: check network and proxy."
-            raise AwsError(sentence, "Unreachable") from error
+        done = start([*self.command(*words), "--output", "json"], self.credentials, self.patience)
         if done.returncode != 0:
             unknown = OLD.search(done.stderr)
             raise old_cli(unknown) if unknown else error_of(done.stderr, self.region, words)
@@ -287,6 +283,35 @@ class Aws:
             say(f"+ {shlex.join(self.command(*words))}")
 
 
+def start(
+    command: list[str], credentials: dict[str, str] | None = None, patience: float | None = None
+) -> subprocess.CompletedProcess:
+    """Run a command of the CLI, whatever its settings are; return how it ended; raise AwsError."""
+    # A pager or a prompt would wait for someone who is not there; the last line is the cause.
+    own = {"AWS_PAGER": "", "AWS_CLI_AUTO_PROMPT": "off", "AWS_CLI_ERROR_FORMAT": "legacy"}
+    environment = {**os.environ, **own, **(credentials or {})}
+    if credentials:
+        environment.pop("AWS_PROFILE", None)
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            timeout=patience,
+        )
+    except OSError as error:
+        raise AwsError(
+            f"The aws command can't be started ({error.strerror}): install the AWS "
+            f"CLI v2 anew ({INSTALL})."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        sentence = f"AWS does not answer within {patience} s: check network and proxy."
+        raise AwsError(sentence, "Unreachable") from error
+
+
 def require_cli() -> None:
     """Raise AwsError where the aws command is missing."""
     if not shutil.which("aws"):
@@ -296,7 +321,7 @@ def require_cli() -> None:
 def old_cli(unknown: re.Match) -> AwsError:
     """Return the sentence for a CLI that does not know something, with its age."""
     what = next((each for each in unknown.groups() if each), "a command that is needed here")
-    done = subprocess.run(["aws", "--version"], capture_output=True, encoding="utf-8")
+    done = start(["aws", "--version"])
     found = re.search(r"aws-cli/(\S+)", done.stdout + done.stderr)
     version = found[1] if found else "unknown"
     lead = "update it" if version.startswith("2") else "version 2 is needed"
@@ -310,12 +335,19 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
     """Return what the CLI's words on stderr mean to the user, after a command of these words."""
     # The list of all that would be right is longer than a screen.
     text = " ".join(re.sub(", must be one of: .*", "", stderr).split()) or "it gave no reason"
-    if text.startswith("Traceback ("):
+    if "Traceback (most recent call last)" in text:
         text = stderr.strip().splitlines()[-1]
     found = re.search(r"\(([\w.]+)\) when calling the (\w+) operation(?: \([^)]*\))?: ?(.*)", text)
     code, operation, message = found.groups() if found else ("", "", text)
     # What was asked for is no part of signing in.
     signing_in = SIGN_IN.fullmatch(operation) and "assume-role" not in words
+    if FOREIGN.search(text):
+        words = " ".join(re.sub("<[^>]*>", " ", message).split())
+        sentence = (
+            "Something else answers in AWS's place, such as a proxy or a network's page to log "
+        )
+        sentence += f"in ({words[:100]}): look at HTTPS_PROXY, or ask who runs the network."
+        return AwsError(sentence, "Unreachable", message)
     if REFUSED.search(code) and not signing_in:
         lead = refuser(message) or "ask whoever manages the account"
         sentence = f"You may not call {operation}: {lead}. AWS says: {shorten(message)}"

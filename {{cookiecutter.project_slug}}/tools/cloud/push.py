@@ -112,7 +112,9 @@ def push(arguments: Sequence[str]) -> int:
         pushed = Push(options).run()
     except UserError as error:
         # Behind a colon no sentence begins.
-        text = re.sub("^(The|There|You|Your) ", lambda found: found[0].lower(), str(error))
+        text = re.sub(
+            "^(The|There|You|Your|Nothing|Something) ", lambda found: found[0].lower(), str(error)
+        )
         raise UserError(f"Not pushed: {text}") from error
     except KeyboardInterrupt:
         raise UserError(
