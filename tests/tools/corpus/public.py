@@ -123,6 +123,7 @@ RIGHT = [
     ("distroless", image("gcr.io/distroless/java21-debian12", "COPY app.jar /app/app.jar", 'ENTRYPOINT ["java", "-jar", "/app/app.jar"]', files={"app.jar": None}), ["base-tag"]),
     ("openjdk by apt", image("ubuntu:24.04", "RUN apt-get update && apt-get install -y openjdk-21-jre-headless", "COPY app.jar /app/app.jar", 'ENTRYPOINT ["java", "-jar", "/app/app.jar"]', files={"app.jar": None}), []),
     ("sbt's assembly", {"Dockerfile": 'FROM sbtscala/scala-sbt:eclipse-temurin-21_1.10.0_3.4.2 AS build\nWORKDIR /src\nCOPY . .\nRUN sbt assembly\nFROM eclipse-temurin:21-jre\nCOPY --from=build /src/target/scala-3.4.2/train.jar /app/train.jar\nENTRYPOINT ["java", "-Xmx4g", "-jar", "/app/train.jar"]\n', "build.sbt": ""}, []),
+    ("Go's program of a build stage", {"Dockerfile": "FROM golang:1.22 AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /out/train ./cmd\nFROM debian:12-slim\nCOPY --from=build /out/train /usr/local/bin/train\n", "main.go": ""}, ["train-on-path"]),
     # Places of the Dockerfile, and files that are nobody's business.
     ("docker/Dockerfile", {"docker/Dockerfile": f"FROM {PY}\nWORKDIR /app\nCOPY src/ ./\n{ENTRY}\n", "src/train.py": ""}, []),
     ("container/Dockerfile beside the code", {"container/Dockerfile": f"FROM {PY}\nWORKDIR /app\nCOPY program ./\n{ENTRY}\n", "container/program/train.py": ""}, []),

@@ -336,4 +336,24 @@ ok('pip in constraints', 'FROM python:3.12\nCOPY . .\nRUN python -m pip install 
 ok('base torch requirements partly', 'FROM pytorch/pytorch:2.3.0-cuda12.1-cudnn8-runtime\nCOPY train.py .\n' + E, {"train.py": "import torch\n","requirements.txt": "torch\n"})
 ok('readonly reqs', 'FROM python:3.12\nCOPY train.py .\n' + E, {"train.py": "import json\n","requirements.txt": "# nothing\n"})
 ok('no shell -> node base', 'FROM node:20\nRUN apt-get update && apt-get install -y python3\nCOPY train.py .\nENTRYPOINT ["python3","train.py"]\n')
+# Of the code that people have published for SageMaker, in other words.
+A = '#!/usr/bin/env python\n'
+J = {"train.jl": "1\n", "Project.toml": "", "Manifest.toml": ""}
+ok('cd and a link', 'FROM ubuntu:20.04\nRUN apt-get update \\\n  && apt-get install -y python3-pip python3-dev nginx\\\n  && cd /usr/local/bin \\\n  && ln -s /usr/bin/python3 python \\\n  && pip3 install --upgrade pip\nCOPY container /opt/program\nENV PATH="/opt/program:${PATH}"\nWORKDIR /opt/program\nRUN pip3 install -r requirements.txt && chmod 755 train\n', {"container/requirements.txt": "numpy\n","container/train": A})
+err('a link in another folder', 'FROM ubuntu:20.04\nRUN apt-get update && apt-get install -y python3\nRUN cd /opt && ln -s /usr/bin/python3 python\n' + W + E)
+ok('train moved', 'FROM python:3.8.12\nENV PATH="/opt/program:${PATH}"\nRUN pip install poetry\nCOPY pyproject.toml poetry.* /opt/program/iris/\nCOPY src /opt/program/iris/src\nWORKDIR /opt/program/iris/\nRUN poetry config virtualenvs.create false --local\nRUN poetry install\nWORKDIR /opt/program\nRUN mv iris/src/train /opt/program/\nRUN chmod +x /opt/program/train\n', {"pyproject.toml": "[tool.poetry]\nname='x'\n","src/train": A})
+err('a program of SAGEMAKER_PROGRAM without the toolkit', 'FROM python:3.8-slim\nENV SAGEMAKER_SUBMIT_DIRECTORY /opt/ml/code\nCOPY train.py /opt/ml/code/train.py\nENV SAGEMAKER_PROGRAM train.py\n')
+err('a program whose interpreter is not there', 'FROM nvidia/cuda:12.2.0-runtime-ubuntu22.04\nRUN apt-get update && apt-get -y install python3 python3-pip\nCOPY mnist.py /opt/program/train\nRUN chmod +x /opt/program/train\nENV PATH="/opt/program:${PATH}"\n', {"mnist.py": A})
+err('a shell that waits, chosen by its argument', 'FROM rapidsai/rapidsai:cuda11.2-runtime-ubuntu18.04-py3.8\nCOPY run.sh train.py /app/\nRUN chmod +x /app/run.sh\nENTRYPOINT ["/app/run.sh"]\n', {**T,"run.sh": '#!/bin/bash\nset -e\nif [[ "$1" == "train" ]]; then\n    python /app/train.py\nelse\n    exit 1\nfi\n'})
+ok('Julia', 'FROM julia:1.10\nWORKDIR /app\nCOPY Project.toml Manifest.toml ./\nRUN julia --project=. -e \'using Pkg; Pkg.instantiate()\'\nCOPY train.jl .\nENTRYPOINT ["julia","--project=.","train.jl"]\n', J)
+ok('Julia -e', 'FROM julia:1.6\nWORKDIR /home\nADD . /home\nENTRYPOINT ["julia","-JModel.so","-e","Model.train()"]\n', J)
+ok('Julia --eval=', 'FROM julia:1.6\nADD . /home\nENTRYPOINT ["julia","--eval=using Model; Model.train()"]\n', J)
+ok('Julia, a sysimage', 'FROM julia:1.9\nCOPY . /app\nENTRYPOINT ["julia","--sysimage","/app/s.so","/app/train.jl"]\n', J)
+err('Julia and CMD', 'FROM julia:1.10-alpine\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["julia","--project=.","--cpu-target=skylake-avx512"]\nCMD ["train.jl"]\n', J)
+err('no Julia', 'FROM ubuntu:22.04\nCOPY train.jl /app/\nENTRYPOINT ["julia","/app/train.jl"]\n', J)
+err('Go off the PATH', 'FROM golang:1.22 AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /out/train .\nFROM scratch\nCOPY --from=build /out/train /opt/program/train\n', {"main.go": ""})
+ok('make install', 'FROM gcc:13\nWORKDIR /src\nCOPY . .\nRUN make && make install\nENTRYPOINT ["/usr/local/bin/vw-train"]\n', {"Makefile": "all:\n"})
+err('a shell for JAVA_OPTS', 'FROM openjdk:11-jre-slim\nCOPY target/app.jar /app.jar\nENTRYPOINT ["sh","-c","java $JAVA_OPTS -jar /app.jar"]\n', {"target/app.jar": None})
+err('a shell and its option in one word', 'FROM rocker/r-ver:4.0.0\nCOPY train.R /opt/ml/code/\nENTRYPOINT ["/bin/sh -c","/opt/ml/code/train.R"]\n', {"train.R": ""})
+ok('Spark', 'FROM apache/spark:3.5.1\nUSER root\nCOPY train.py /opt/ml/code/\nENTRYPOINT ["/opt/spark/bin/spark-submit","/opt/ml/code/train.py"]\n')
 # fmt: on

@@ -74,6 +74,7 @@ class Contents(Environments):
     def train_program(self) -> tuple[bool | None, str]:
         """Whether "train" is found on the PATH, and a file of that name, wherever it lies."""
         files = [path for path in self.stage.files if posixpath.basename(path) == "train"]
+        files += [target for _, target, _, _ in self.copied_from() if target.endswith("/train")]
         for folder in self.folders:
             if f"{folder}/train" in files:
                 return True, f"{folder}/train"
@@ -82,7 +83,9 @@ class Contents(Environments):
         by_pip = (listed and self.installs) or re.search(rf"install[^\n]*{TOOLKIT}", self.text)
         if self.base.toolkit or by_pip or ("train" in self.scripts and self.installs_project):
             return True, ""
-        made = [self.there(f"{folder}/train") for folder in self.folders]
+        made = {self.there(f"{folder}/train"): f"{folder}/train" for folder in self.folders}
+        if True in made:
+            return True, made[True]
         unknown = not self.base.known or None in made
         return (None if unknown else False), next(iter(files), "")
 

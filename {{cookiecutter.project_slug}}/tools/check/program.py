@@ -20,6 +20,8 @@ SERVERS = {
     *("supervisord", "tritonserver", "torchserve", "mlserver", "serve", "sleep", "tail", "sshd"),
     "papermill",
 }
+# Interpreters of languages that no repository of this template is in.
+OTHERS = {"julia", "node", "perl", "ruby"}
 # Tools that take "train" for one of their own words.
 BUILD_TOOLS = {"mvn", "gradle", "gradlew", "mvnw", "sbt", "npm", "pip"}
 
@@ -63,6 +65,10 @@ def other(repository: Repository, start: Start) -> str:
 def is_bare(repository: Repository, start: Start) -> bool:
     """Whether an interpreter gets no program: it takes "train" for one; R takes no plain word."""
     found, contents = start.program, repository.contents
+    if found.launcher in OTHERS:
+        options = start.own_words[1:]
+        inline = any(re.match("-+(e|E|eval|print)\\b", each) for each in options)
+        return start.is_fed and not inline and all(each.startswith("-") for each in options)
     if found.kind == "batch":
         return True
     if found.launcher == "R" and found.kind == "file":

@@ -97,6 +97,8 @@ class Runs:
     def inlined(self, run: Run, nodes: list[Node], place: str, deep: bool = True) -> Iterator:
         for each in simple_commands(nodes):
             words, inner = self.bare([self.value(word) for word in each.words])
+            if words[:1] == ["cd"] and words[1:]:
+                run = run._replace(folder=self.stage.path(words[1], run.folder))
             if words:
                 place = activated(words) or place
                 yield Command(run, words, inner or place)
@@ -157,6 +159,9 @@ class Runs:
                 names += [target for operator, target in each.redirects if ">" in operator]
                 names += written_by([self.value(word.strip("\"'")) for word in each.words])
             found |= {self.stage.path(self.value(name.strip("\"'")), run.folder) for name in names}
+        # Where a command has changed the folder.
+        for run, words, _ in self.commands:
+            found |= {self.stage.path(unquoted(name), run.folder) for name in written_by(words)}
         return found
 
     def made(self, path: str) -> bool:
