@@ -73,7 +73,9 @@ test_that("what is missing is told before anything is read", {
   )
   run <- train_with(first = "model_finished <- function(model) NULL")
   expect_failure_of(run, "model_finished() in model.R must return TRUE or FALSE.")
-  run <- train_with(hyperparameters = "rm(list = ls())\nmodel_hyperparameters <- list()")
+  run <- train_with(
+    hyperparameters = paste0("rm(list = ls())\n", parts[["hyperparameters"]])
+  )
   expect_failure_of(run, "model.R removes what train.R defines: take rm(list = ls()) out of it.")
 })
 
@@ -96,6 +98,30 @@ test_that("metrics that are no numbers cost no model, and the log says which", {
   }
   run <- train_with(metrics = "model_metrics <- function(model) list(a = NA, b = TRUE, c = -Inf)")
   expect_match(run$stdout, "^step=1 a=nan b=1 c=-inf$", all = FALSE)
+})
+
+test_that("a hyperparameter that is not declared is told, and none stands for a longer one", {
+  declare <- "model_hyperparameters <- list(job$hyperparameter('trees', 'integer', NULL, ''))"
+  for (asked in c("$tree", "$leaves", "[['leaves']]")) {
+    run <- train_with(hyperparameters = declare, fit = paste0(
+      "model_fit <- function(model) {\nmodel$fitted <- model$hyperparameters", asked, "\nmodel\n}"
+    ))
+    expect_match(
+      run$stderr, 'model.R: Unknown hyperparameter "(tree|leaves)".* Known are trees.$', all = FALSE
+    )
+    expect_identical(run$status, 1L)
+  }
+  run <- train_with(
+    hyperparameters = declare,
+    fit = "model_fit <- function(model) {
+      stopifnot(is.null(model$hyperparameters$trees))
+      model$fitted <- length(lapply(model$hyperparameters, identity))
+      model
+    }",
+    more = "model_metadata <- function(model) list(all = model$hyperparameters)"
+  )
+  expect_identical(run$stderr, character())
+  expect_match(run$stdout, "^step=1 training:mean=1$", all = FALSE)
 })
 
 test_that("metadata without names cost no model", {

@@ -53,7 +53,8 @@ train <- function(arguments) {
   # Not before, since it may take a while, and SIGTERM and a failure count from the start. With the
   # source, a stack trace has line numbers; what was parsed of it would only go to the other hosts.
   options(keep.source = TRUE, keep.parse.data = FALSE)
-  job <- job # which rm(list = ls()) in model.R would take away
+  # Where rm(list = ls()) in model.R does not reach it.
+  attach(list(job = job), name = "job", warn.conflicts = FALSE)
   source(file.path(code, "model.R"), chdir = TRUE, encoding = "UTF-8")
   if (!exists("learn")) {
     job$fail("model.R removes what train.R defines: take rm(list = ls()) out of it.")

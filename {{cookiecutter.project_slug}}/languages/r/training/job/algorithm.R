@@ -30,7 +30,7 @@ default_several_hosts <- FALSE
 # hyperparameters: typed values, by name.
 # Returns a model that has read nothing yet.
 default_new <- function(hyperparameters) {
-  list(hyperparameters = hyperparameters, steps = 0)
+  list(hyperparameters = by_whole_name(hyperparameters), steps = 0)
 }
 
 # An algorithm that learns step by step writes this one and model_finished() in place of

@@ -256,6 +256,18 @@ read_hyperparameters <- function(declared, overrides = list()) {
   values
 }
 
+# Have the values found by their whole names alone: a list gives NULL for one that it does not have.
+by_whole_name <- function(values) structure(values, class = c("hyperparameters", "list"))
+
+look_up <- function(values, name, ...) {
+  if (is.character(name) && !name %in% names(values)) {
+    fail("model.R: ", unknown_hyperparameter(name, get("model_hyperparameters", globalenv())))
+  }
+  .subset2(values, name)
+}
+registerS3method("$", "hyperparameters", look_up)
+registerS3method("[[", "hyperparameters", look_up)
+
 unknown_hyperparameter <- function(name, declared) {
   known <- sort(names_of(declared), method = "radix")
   distance <- drop(utils::adist(name, known))
