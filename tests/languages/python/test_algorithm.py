@@ -156,7 +156,7 @@ def test_a_fit_that_returns_nothing_leaves_no_model_of_nothing(root, mean):
     mean.fit = lambda self: None
     mean.metrics = lambda self: {}
     assert failure_of(root) == (
-        "fit() in model.py returned nothing: return what was fitted, or write save().\n"
+        "self.fitted is None: return it from fit(), set it in step(), or write save().\n"
     )
     assert not (root / "model/model.pickle").exists()
 
@@ -207,8 +207,23 @@ def test_steps_without_a_checkpoint_of_their_own_begin_anew(root, mean):
 def test_what_can_not_be_pickled_is_told_where_nothing_else_saves_it(root, mean):
     mean.fit = lambda self: {"mean": 1.0, "function": lambda: 1}
     said = failure_of(root)
-    assert said.startswith("What fit() in model.py returned can't be pickled (Can't ")
-    assert "): write save() and load() that keep it otherwise.\n" in said
+    assert said.startswith("What model.py keeps can't be pickled (Can't ")
+    assert "): write save() and load().\n" in said
+
+
+def test_steps_that_keep_what_can_not_be_pickled_are_told(root, mean, capsys):
+    (root / "checkpoints").mkdir()
+    mean.step = lambda self: setattr(self, "fitted", lambda: 1)
+    mean.finished = lambda self: self.steps >= 3
+    mean.metrics = lambda self: {}
+    mean.save = lambda self, folder: (folder / "a.txt").write_text("1")
+    said = failure_of(root)
+    assert said.endswith("): write save_checkpoint() and load_checkpoint().\n")
+    assert "Traceback" not in capsys.readouterr().err
+    # The last one alone costs no model.
+    mean.finished = lambda self: self.steps >= 1
+    assert train.main(["train"]) == 0
+    assert (root / "model/a.txt").exists()
 
 
 @pytest.mark.parametrize("name", ["read", "fit", "metrics", "checksum"])

@@ -70,7 +70,8 @@ class Algorithm:
     def save_checkpoint(self, path: Path) -> None:
         """Write all that `load_checkpoint` needs to one file; without one, none is kept."""
         if self.fitted is not None:
-            path.write_bytes(pickle.dumps({name: getattr(self, name) for name in self.set_by_fit}))
+            state = {name: getattr(self, name) for name in self.set_by_fit}
+            path.write_bytes(_pickled(state, "save_checkpoint() and load_checkpoint()"))
 
     def load_checkpoint(self, path: Path) -> None:
         """Go on from a checkpoint; raise any error where it can't be read or does not fit."""
@@ -85,16 +86,9 @@ class Algorithm:
         """Write the model's files to an empty folder."""
         if self.fitted is None:
             raise TrainingFailure(
-                "fit() in model.py returned nothing: return what was fitted, or write save()."
+                "self.fitted is None: return it from fit(), set it in step(), or write save()."
             )
-        try:
-            content = pickle.dumps(self.fitted)
-        except Exception as error:
-            raise TrainingFailure(
-                f"What fit() in model.py returned can't be pickled ({error}): write save() and "
-                "load() that keep it otherwise."
-            ) from error
-        (folder / "model.pickle").write_bytes(content)
+        (folder / "model.pickle").write_bytes(_pickled(self.fitted, "save() and load()"))
 
     @staticmethod
     def load(folder: Path) -> Any:
@@ -108,6 +102,14 @@ class Algorithm:
         return {}
 
 
+def _pickled(value: Any, methods: str) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except Exception as error:
+        said = f"What model.py keeps can't be pickled ({error}): write {methods}."
+        raise Unusable(said) from error
+
+
 def refuse_incomplete(model: type) -> None:
     """Raise TrainingFailure where model.py lacks what has no default, before anything is read."""
     if not (isinstance(model, type) and issubclass(model, Algorithm)):
@@ -119,12 +121,9 @@ def refuse_incomplete(model: type) -> None:
         value = getattr(model, name)
         if not isinstance(value, tuple | list) or not all(isinstance(each, kind) for each in value):
             raise TrainingFailure(f"{name} in model.py must be a tuple, such as ({example},).")
-    needed = ["read", "metrics"]
     # One without an end would end after its first step.
-    needed.append("fit" if model.step is Algorithm.step else "finished")
-    if model.SEVERAL_HOSTS:
-        needed.append("checksum")
-    for name in needed:
+    needed = ["read", "metrics", "fit" if model.step is Algorithm.step else "finished"]
+    for name in [*needed, "checksum"] if model.SEVERAL_HOSTS else needed:
         if getattr(model, name) is getattr(Algorithm, name):
             raise TrainingFailure(
                 f"There is no {name}() in Model of model.py, which job/algorithm.py asks for."
