@@ -2,6 +2,7 @@ package training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -17,6 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import training.job.Algorithm;
+import training.job.Hyperparameter;
+import training.job.Hyperparameters;
+import training.job.TrainingFailure;
 
 /** The whole program, with a toy for a model. */
 @Timeout(600)
@@ -293,6 +299,41 @@ class TrainTest {
     assertTrue(run.lines().contains("Hyperparameters: count=3 pause=0 trouble=größer ☃"),
         run.out());
     assertTrue(run.lines().contains("step=3 training:loss=0.333333"), run.out());
+  }
+
+  /** A model without what has a default. */
+  private static class OneFit implements Algorithm {
+    @Override
+    public List<Hyperparameter<?>> hyperparameters() {
+      return List.of();
+    }
+
+    @Override
+    public void read(Hyperparameters settings, Map<String, List<Path>> channels) {}
+
+    @Override
+    public Map<String, Double> metrics() {
+      return Map.of();
+    }
+
+    @Override
+    public void save(Path folder) {}
+  }
+
+  private static final class Endless extends OneFit {
+    @Override
+    public void step(int steps, BooleanSupplier stopRequested) {}
+  }
+
+  @Test
+  void stepsWithoutAnEndAreTold() throws Exception {
+    TrainingFailure failure =
+        assertThrows(TrainingFailure.class, () -> Train.refuseEndless(new Endless()));
+
+    assertEquals("There is no finished() in Model.java, which job/Algorithm.java asks for.",
+        failure.getMessage());
+    Train.refuseEndless(new OneFit());
+    Train.refuseEndless(new Toy());
   }
 
   /** Sends SIGTERM when the log says {@code text}. */

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import training.job.Algorithm;
 import training.job.Channels;
@@ -50,8 +51,19 @@ public final class Train {
     Outcome.end(train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments))));
   }
 
+  /** Refuses steps without an end, which the default of finished() would cut off after the first. */
+  static void refuseEndless(Algorithm model) throws NoSuchMethodException {
+    Class<?> type = model.getClass();
+    if (type.getMethod("finished", int.class).isDefault()
+        && !type.getMethod("step", int.class, BooleanSupplier.class).isDefault()) {
+      throw new TrainingFailure(
+          "There is no finished() in Model.java, which job/Algorithm.java asks for.");
+    }
+  }
+
   /** Reads the settings and meets the other hosts. */
   private void start(Algorithm model, List<String> arguments) throws Exception {
+    refuseEndless(model);
     if (arguments.contains("--help")) {
       Log.line(Hyperparameters.usage(model.hyperparameters()));
       return;

@@ -34,7 +34,7 @@ public interface Algorithm {
 
   /** Goes on from a checkpoint; throws any error where it can't be read or does not fit. */
   default void loadCheckpoint(Path path) throws Exception {
-    throw new UnsupportedOperationException("this model has no checkpoints");
+    throw new UnsupportedOperationException("there is no loadCheckpoint() in Model.java");
   }
 
   /** Returns whether all is done after so many steps. */
