@@ -188,6 +188,11 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
             True,
             "in ResourceConfig; it belongs in the request itself, not below.",
         ),
+        (
+            "InputDataConfig.0",
+            {"ChannelName": "training", "DataSource": {"S3Uri": "s3://b/c"}},
+            "no S3Uri in InputDataConfig[0].DataSource; it belongs in InputDataConfig[0].DataSou",
+        ),
         ("Tags", [{"Name": "team", "Value": "seals"}], "no Name in Tags[0]; do you mean Key?"),
         # As the SageMaker SDK for Python has it.
         ("role", "r", "There is no role; the API calls it RoleArn."),

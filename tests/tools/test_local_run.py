@@ -986,7 +986,7 @@ def test_no_engine_at_all(laptop, tmp_path):
         (None, "training-job.json can't be read: No such file or directory."),
         (b'{"a": }', "training-job.json:1: it is not valid JSON (Expecting value): "),
         (b"[]", "training-job.json must be one JSON object, a CreateTrainingJob request."),
-        (b"\xff\xfe", "training-job.json is not valid JSON: "),
+        (b"\xff\xfe", "training-job.json:1: it is not valid JSON ('utf-8' codec can't decode"),
     ],
 )
 def test_a_broken_training_job(laptop, content, sentence):

@@ -744,6 +744,7 @@ def test_ctrl_c_leaves_cloudformation_at_work_and_says_so(bake, monkeypatch, cap
         ("3600}", "True}", "write true, false or null."),
         ("{", "\ufeff{", "save it as UTF-8 without a byte order mark."),
         ("3600}", "3600", "mend it."),
+        ("3600}", f"{3000 * '['}{3000 * ']'}}}", "mend it"),
     ],
 )
 def test_json_that_people_write_has_its_lead(bake, old, new, lead):
@@ -784,7 +785,8 @@ KMS = "arn:aws:kms:us-east-1:123456789012:key/1"
             [
                 "The stack's role has no right for RemoteDebugConfig.EnableRemoteDebug: `make "
                 "deploy ARGS=JobPolicyArn=...` gives it, a policy with ssmmessages:"
-                "CreateControlChannel, CreateDataChannel, OpenControlChannel and OpenDataChannel."
+                "CreateControlChannel, CreateDataChannel, OpenControlChannel and OpenDataChannel; "
+                "whoever connects takes ssm:StartSession."
             ],
         ),
         (

@@ -171,12 +171,7 @@ def member_problems(
         meant = [known for known in shape["members"] if near(each, known)]
         # Of what must be there, a name that is only similar will do.
         meant = meant or get_close_matches(each, missing, 1, 0.7)
-        owners = {
-            owner: kind
-            for owner, kind in owners_of(operation, plain(each)).items()
-            # Of another list, an entry is no place for it.
-            if "[" not in path or path.startswith(owner.rpartition("[")[0])
-        }
+        owners = owners_of(operation, plain(each), re.sub(r"\[\d+\]", "[0]", path))
         if not meant and len(missing) == 1 and shape["members"][missing[0]] in owners.values():
             meant = missing  # of the same kind, by the word for it elsewhere
         similar = get_close_matches(each, shape["members"], 1, 0.65)
@@ -205,12 +200,27 @@ def member_problems(
         yield f"{each} is missing{inside}.", True
 
 
-@cache
-def owners_of(operation: str, name: str) -> dict[str, str]:
+def owners_of(operation: str, name: str, path: str) -> dict[str, str]:
     """Return the places of a request with a member of that plain name → the shape that it has.
 
-    Of several, the least deep ones: there it is looked for first.
+    Those below the path where it stands come first, then the least deep ones: there it is looked
+    for first. The entry of another list is no place for it.
     """
+    found = places_of(operation, name)
+    fit = [each for each in found if each.startswith(f"{path}.")]
+    fit = fit or [each for each in found if "[" not in path or path.startswith(list_of(each))]
+    depths = {each: each.count(".") + each.count("[") for each in fit}
+    return {each: found[each] for each in fit if depths[each] == min(depths.values())}
+
+
+def list_of(path: str) -> str:
+    """Return the path of the innermost list that a path leads through; empty where none is."""
+    return path.rpartition("[")[0]
+
+
+@cache
+def places_of(operation: str, name: str) -> dict[str, str]:
+    """Return all places of a request with a member of that plain name → its shape."""
     found, known, todo = {}, set(), [("", MODEL[operation])]
     while todo:
         path, each = todo.pop(0)
@@ -224,8 +234,7 @@ def owners_of(operation: str, name: str) -> dict[str, str]:
                 found[path or TOP] = kind
         if shape["type"] == "list":
             todo.append((f"{path}[0]", shape["member"]))
-    depths = {path: path.count(".") + path.count("[") for path in found}
-    return {path: kind for path, kind in found.items() if depths[path] == min(depths.values())}
+    return found
 
 
 def near(one: str, other: str) -> bool:

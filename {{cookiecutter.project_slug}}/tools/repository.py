@@ -40,8 +40,8 @@ def read_json(path: Path) -> object:
     except json.JSONDecodeError as error:
         where = f"{path.name}:{error.lineno}: it is not valid JSON"
         raise UserError(f"{where} ({error.msg}): {json_lead(error)}.") from error
-    except ValueError as error:
-        raise UserError(f"{path.name} is not valid JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path.name}:1: it is not valid JSON ({error}): mend it.") from error
 
 
 def json_lead(error: json.JSONDecodeError) -> str:

@@ -86,7 +86,7 @@ def beyond(request: dict, stack: dict) -> Iterator[str]:
         if member(request, path) and not given.get(name):
             lead = f"`make deploy ARGS={name}=...` gives it"
             if name == "JobPolicyArn":
-                lead += f", a policy with {REMOTE}"
+                lead += f", a policy with {REMOTE}; whoever connects takes ssm:StartSession"
             yield f"The stack's role has no right for {path}: {lead}."
     own = f"s3://{outputs['BucketName']}/{stack['StackName']}/"
     data = [each for each in given.get("DataBucketArns", "").split(",") if each]
