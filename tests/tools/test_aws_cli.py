@@ -344,6 +344,7 @@ MISSING = "Could not find a suitable TLS CA certificate bundle, invalid path: /e
             'Could not connect to the endpoint URL: "http://localhost:4566/"',
             "Nothing answers at http://localhost:4566, which AWS_ENDPOINT_URL or endpoint_url",
         ),
+        ("'Status'", "ask for the right cloudformation:DescribeChangeSet."),
         (
             "Error parsing parameter '--cli-input-json': Unable to load paramfile file:///tmp/a/"
             "request.json: [Errno 2] No such file or directory: '/tmp/a/request.json'",

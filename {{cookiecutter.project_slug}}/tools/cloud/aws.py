@@ -138,6 +138,13 @@ SENTENCES = (
         "AWS's place: start it, or take that out.",
     ),
     (
+        # All that `aws cloudformation deploy` says then.
+        r"^'Status'$",
+        "NotSeen",
+        "CloudFormation does not show you what would change: ask for the right "
+        "cloudformation:DescribeChangeSet.",
+    ),
+    (
         r"Unable to load paramfile",
         "NoFile",
         "The aws command does not see the files of this machine, as if it ran in a container: "
