@@ -51,7 +51,7 @@ public final class Train {
     Outcome.end(train.outcome.run(() -> train.start(algorithm.get(), List.of(arguments))));
   }
 
-  /** Refuses steps without an end, which the default of finished() would cut off after the first. */
+  /** Refuses steps without an end: by the default of finished() the first would be the last. */
   static void refuseEndless(Algorithm model) throws NoSuchMethodException {
     Class<?> type = model.getClass();
     if (type.getMethod("finished", int.class).isDefault()
