@@ -15,6 +15,7 @@ INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 GROUPED = re.compile(r"[+-]?\d[\d.,' \u00a0\u202f]*\d", re.ASCII)
 # What other programs write in place of a number; an empty cell has no value.
 TRUTHS = {"true": "1", "false": "0", "": None}
+BLANKS = " \t"  # around a cell, of which they are no part
 MOST_TEXTS = 1000  # in a column
 # What other programs write for a missing value; here it is an empty cell.
 MISSING = {"na", "n/a", "#n/a", "null", "none", "nil", r"\n", "?", "-", "--", ".", "nan"}
@@ -47,16 +48,23 @@ class Columns:
         """Return the texts of each column of text, in the order of their numbers."""
         return {name: list(codes) for name, codes in self.codes.items()}
 
-    def number(self, table: polars.DataFrame) -> bool:
-        """Give each new text of a table a number; return whether it has only what it may have."""
+    def number(self, table: polars.DataFrame) -> dict[str, dict[str, int | None]]:
+        """Give each new text of a table a number, and return those of all its texts.
+
+        Blanks around a text are not part of it. One that must not be there gets no number.
+        """
+        numbers = {}
         for name, codes in self.codes.items():
-            for text in table[name].unique(maintain_order=True).drop_nulls():
+            numbers[name] = {"": None}
+            for padded in table[name].unique(maintain_order=True).drop_nulls():
+                text = padded.strip(BLANKS)
                 if text and text not in codes:
                     if self.agreed or is_missing(text) or "\0" in text:
-                        return False
+                        continue
                     codes[text] = len(codes)
+                numbers[name][padded] = codes.get(text)
             _refuse_many(name, codes)
-        return True
+        return numbers
 
     def agree(self) -> dict[int, numpy.ndarray]:
         """Number the texts of all hosts anew, sorted by code point; every host must call it.

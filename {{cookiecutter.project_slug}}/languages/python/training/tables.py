@@ -18,7 +18,16 @@ from typing import BinaryIO
 import numpy
 import polars
 
-from columns import NUMBER, TRUTHS, Columns, find_remedy, find_stray, is_missing, is_text
+from columns import (
+    BLANKS,
+    NUMBER,
+    TRUTHS,
+    Columns,
+    find_remedy,
+    find_stray,
+    is_missing,
+    is_text,
+)
 from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
@@ -32,7 +41,6 @@ LONGEST_ROW = 2**25  # bytes: what is longer is a quotation mark without its oth
 # A row whose quotation marks enclose whole cells, each of a cell's own written twice.
 QUOTED = re.compile(r'(("([^"]|"")*"|[^",]*)(,|$))*')
 
-BLANKS = " \t"
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 TEXTS = (polars.String, polars.Categorical, polars.Enum)
 # How files begin that are none of ours, and what is said of them.
@@ -88,12 +96,9 @@ def read_tables(
     try:
         with named(path):
             for table in read(path, header, columns):
-                table = table.with_columns(polars.col(list(columns.codes)).str.strip_chars(BLANKS))
-                if not columns.number(table):
-                    _find_fault(path, header, columns)
                 codes = [
-                    polars.col(name).replace_strict({**new, "": None}, return_dtype=polars.Float32)
-                    for name, new in columns.codes.items()
+                    polars.col(name).replace_strict(texts, return_dtype=polars.Float32)
+                    for name, texts in columns.number(table).items()
                 ]
                 features = table.with_columns(codes)[columns.features].to_numpy(order="c")
                 targets = table[columns.target].to_numpy()
