@@ -62,7 +62,8 @@ class ReadmeTest {
     run(0, Map.of("SAGEMAKER_BASE_DIR", ml.toString(), "OMP_NUM_THREADS", "1"),
         "-cp", CLASSES, "training.Train", "--rounds", "20");
     Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));
-    Files.copy(data, elsewhere.resolve("rows.csv"));
+    Files.writeString(
+        elsewhere.resolve("rows.csv"), "\uFEFF" + Files.readString(data).replace(",", ", "));
     Files.move(ml.resolve("model"), elsewhere.resolve("model"));
     Files.copy(TESTS.resolve("Predict.txt"), elsewhere.resolve("Predict.java"));
     String libraries = Arrays.stream(CLASSES.split(File.pathSeparator))

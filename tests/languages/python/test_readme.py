@@ -96,9 +96,9 @@ def test_the_models_predictions_need_nothing_of_this_repository(tmp_path):
         copy = shutil.copytree(REPOSITORY / "data" / channel, tmp_path / "input/data" / channel)
         # With a further column of text and empty cells, some of them in quotes.
         header, *rows = (copy / "penguins.csv").read_text().splitlines()
-        texts = itertools.cycle(["Torgersen", '"Dream, or ""Biscoe"""', "", '""', "Biscoe"])
+        texts = itertools.cycle([" Torgersen", '"Dream, or ""Biscoe"""', "", '""', "Biscoe"])
         rows = [f"{row},{text}" for row, text in zip(rows, texts, strict=False)]
-        text = "\n".join([f"\ufeff{header},island", *rows])
+        text = "\n".join([f"\ufeff{header}, island", *rows])
         (copy / "penguins.csv").write_text(text, encoding="utf-8")
     done = train(tmp_path, REPOSITORY / "training", "--rounds", "20")
     assert done.returncode == 0, done.stderr

@@ -33,11 +33,11 @@ public class Predict {
         folder.resolve("metadata.json"))).getAsJsonObject().getAsJsonObject("categories");
     String[] columns = booster.getFeatureNames();
     List<String> lines = Files.readAllLines(Path.of(arguments[1]));
-    List<String> header = List.of(lines.get(0).replace("\uFEFF", "").split(","));
+    List<String> header = List.of(lines.get(0).replace("\uFEFF", "").split(" *, *"));
     float[] values = new float[(lines.size() - 1) * columns.length];
     for (int i = 0; i < values.length; i++) {
       String column = columns[i % columns.length];
-      String cell = lines.get(1 + i / columns.length).split(",", -1)[header.indexOf(column)];
+      String cell = lines.get(1 + i / columns.length).split(" *, *", -1)[header.indexOf(column)];
       JsonArray texts = categories.getAsJsonArray(column); // null for a column of numbers
       values[i] = cell.isEmpty() ? Float.NaN
           : texts == null ? Float.parseFloat(cell)

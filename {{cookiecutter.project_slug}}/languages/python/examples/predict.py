@@ -26,6 +26,7 @@ def number(column, cell):
 
 booster = xgboost.Booster(model_file=folder / "model.ubj")
 with file.open(newline="", encoding="utf-8-sig") as rows:
-    values = [[number(name, row[name]) for name in columns] for row in csv.DictReader(rows)]
+    reader = csv.DictReader(rows, skipinitialspace=True)
+    values = [[number(name, row[name]) for name in columns] for row in reader]
 table = xgboost.DMatrix(values, feature_names=columns, feature_types=booster.feature_types)
 print(*booster.predict(table), sep="\n")

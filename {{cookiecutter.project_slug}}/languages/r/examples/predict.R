@@ -9,6 +9,8 @@ if (file.exists(file.path(folder, ".saving"))) {
 }
 model <- readRDS(file.path(folder, "model.rds"))
 # A column of text may be text or a factor.
-table <- read.csv(arguments[2], na.strings = c("NA", ""), fileEncoding = "UTF-8-BOM")
+table <- read.csv(
+  arguments[2], na.strings = c("NA", ""), strip.white = TRUE, fileEncoding = "UTF-8-BOM"
+)
 predicted <- predict(model, table, type = "response", se.fit = TRUE)
 print(data.frame(probability = predicted$fit, standard_error = predicted$se.fit))
