@@ -170,6 +170,21 @@ def test_a_damaged_report_breaks_nothing(shelf, content):
     assert "damaged" in shelf.page("damaged/report.html")
 
 
+def test_a_page_is_written_anew_where_it_changes(shelf):
+    shelf.put("old", report())
+    shelf.put("changed", report())
+    shelf.runs(PYTHONHASHSEED="1")
+    pages = {name: shelf.repository / "runs" / name / "report.html" for name in ("old", "changed")}
+    before = {name: path.stat().st_ino for name, path in pages.items()}
+    shelf.put("new", report())
+    pages["changed"].write_text("half", encoding="utf-8")
+    shelf.runs(PYTHONHASHSEED="2")
+    assert pages["old"].stat().st_ino == before["old"]
+    assert pages["changed"].stat().st_ino != before["changed"]
+    assert shelf.page("changed/report.html").endswith("</html>\n")
+    assert "old/report.html" in shelf.page("index.html")
+
+
 def test_odd_values_are_shown_as_they_are(shelf):
     odd = report(hyperparameters={"": "\ud800", "other": "\x1b[1m"}, metrics={"m": [[1, 5, 0]]})
     shelf.put("odd", odd)

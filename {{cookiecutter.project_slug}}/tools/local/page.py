@@ -145,7 +145,7 @@ def draw(charts: Element, name: str, series: Sequence[list], events: Sequence[di
     for value in {min(values), (min(values) + max(values)) / 2, max(values)}:
         put(svg, "line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y(value), y2=y(value))
         put(svg, "text", short(value), x=LEFT - 5, y=y(value) + 3, text_anchor="end")
-    for step, anchor in {(min(steps), "start"), (max(steps), "end")}:
+    for step, anchor in ((min(steps), "start"), (max(steps), "end")):
         place = LEFT if anchor == "start" else WIDTH - RIGHT
         put(svg, "text", f"step {step:g}", x=place, y=HEIGHT - 6, text_anchor=anchor)
     for line, event in enumerate(events):

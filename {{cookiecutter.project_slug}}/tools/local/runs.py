@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.page import page_of_all, page_of_run
-from local.record import write_whole
+from local.record import TEXT, write_whole
 from repository import RUNS, relative
 from terminal import UserError, parser_of, say
 
@@ -48,7 +48,10 @@ def write_pages() -> list[dict]:
         for folder in sorted(path.parent for path in RUNS.glob("*/report.json")):
             report, page = read_report(folder)
             reports.append(report)
-            write_whole(folder / "report.html", page)
+            path = folder / "report.html"
+            # Most are as they were, and each renaming waits for the disk.
+            if not path.exists() or path.read_text(**TEXT) != page:
+                write_whole(path, page)
         reports.sort(key=lambda each: each["started"])
         if reports:
             write_whole(RUNS / "index.html", page_of_all(reports, differences(reports)))
