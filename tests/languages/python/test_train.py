@@ -1,5 +1,6 @@
 """The whole program, with a toy model."""
 
+import gc
 import json
 import os
 import signal
@@ -174,3 +175,9 @@ def test_a_stop_before_the_data_are_read_saves_what_a_checkpoint_has_c5(root, to
     assert train.main(["train"]) == 0
     assert (root / "model/count.txt").read_text() == "2"
     assert json.loads((root / "model/metadata.json").read_text())["stopped"] is True
+
+
+def test_the_garbage_collector_passes_over_what_was_imported(root, toy):
+    gc.unfreeze()
+    assert train.main(["train"]) == 0
+    assert gc.get_freeze_count() > 1000

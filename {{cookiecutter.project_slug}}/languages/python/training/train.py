@@ -12,6 +12,7 @@ if __name__ == "__main__":
     # Kept for StopRequest. Before this line the kernel drops it, since this is process 1 (C6).
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
+import gc
 import sys
 from functools import partial
 
@@ -39,6 +40,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
     # Imported here, since it may take a while, and SIGTERM and a failure count from the start.
     from model import Model
 
+    gc.freeze()  # Python would go through all that is imported at its end, and in between.
     refuse_incomplete(Model)
     if "--help" in arguments:
         print(usage(Model.HYPERPARAMETERS))
@@ -96,6 +98,5 @@ def train(arguments: list[str], stop: StopRequest) -> None:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    if code != 0:
+    if code := main(sys.argv[1:]):
         outcome.end_process(code)  # No orderly end: see cluster.join.

@@ -1,5 +1,6 @@
 """Hyperparameters: declared once, decoded from every encoding; the command line."""
 
+import contextlib
 import difflib
 import json
 import math
@@ -94,10 +95,8 @@ class Hyperparameter:
 def _without_quotes(text: str) -> str:
     """Undo the JSON encoding of a string, which some SDK classes add (C30)."""
     if len(text) >= 2 and text[0] == text[-1] == '"':
-        try:
+        with contextlib.suppress(ValueError):
             return json.loads(text)
-        except ValueError:
-            pass
     return text
 
 
