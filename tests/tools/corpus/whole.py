@@ -350,6 +350,8 @@ ok('Julia -e', 'FROM julia:1.6\nWORKDIR /home\nADD . /home\nENTRYPOINT ["julia",
 ok('Julia --eval=', 'FROM julia:1.6\nADD . /home\nENTRYPOINT ["julia","--eval=using Model; Model.train()"]\n', J)
 ok('Julia, a sysimage', 'FROM julia:1.9\nCOPY . /app\nENTRYPOINT ["julia","--sysimage","/app/s.so","/app/train.jl"]\n', J)
 err('Julia and CMD', 'FROM julia:1.10-alpine\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["julia","--project=.","--cpu-target=skylake-avx512"]\nCMD ["train.jl"]\n', J)
+ok('Julia, a file called train', 'FROM julia:1.10\nWORKDIR /app\nCOPY train .\nENTRYPOINT ["julia"]\n', {"train": "1\n"})
+err('node and CMD', 'FROM node:20-slim\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["node"]\nCMD ["train.js"]\n', {"train.js": ""})
 err('no Julia', 'FROM ubuntu:22.04\nCOPY train.jl /app/\nENTRYPOINT ["julia","/app/train.jl"]\n', J)
 err('Go off the PATH', 'FROM golang:1.22 AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /out/train .\nFROM scratch\nCOPY --from=build /out/train /opt/program/train\n', {"main.go": ""})
 ok('make install', 'FROM gcc:13\nWORKDIR /src\nCOPY . .\nRUN make && make install\nENTRYPOINT ["/usr/local/bin/vw-train"]\n', {"Makefile": "all:\n"})

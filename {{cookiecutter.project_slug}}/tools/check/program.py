@@ -65,16 +65,18 @@ def other(repository: Repository, start: Start) -> str:
 def is_bare(repository: Repository, start: Start) -> bool:
     """Whether an interpreter gets no program: it takes "train" for one; R takes no plain word."""
     found, contents = start.program, repository.contents
-    if found.launcher in OTHERS:
-        options = start.own_words[1:]
-        inline = any(re.match("-+(e|E|eval|print)\\b", each) for each in options)
-        return start.is_fed and not inline and all(each.startswith("-") for each in options)
     if found.kind == "batch":
         return True
     if found.launcher == "R" and found.kind == "file":
         return not found.script
-    alone = found.known and start.is_fed and not start.own_program.script and found.kind == "file"
-    return alone and not contents.there(repository.image.path("train", start.folder))
+    alone = found.known and not start.own_program.script and found.kind == "file"
+    if found.launcher in OTHERS:
+        options = start.own_words[1:]
+        inline = any(re.match(r"-+(e|E|eval|print)\b", each) for each in options)
+        alone = not inline and all(each.startswith("-") for each in options)
+    if not (alone and start.is_fed):
+        return False
+    return not contents.there(repository.image.path("train", start.folder))
 
 
 @rule("error", "C1", "C14", of_image=True)
