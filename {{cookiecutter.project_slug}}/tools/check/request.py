@@ -40,7 +40,7 @@ def refused(repository: Repository, file: str, operation: str, request: object) 
             yield repository.line_of(*re.split(r"\W+", path), file=file), what
 
 
-@rule("error", "C95")
+@rule("warning", "C95")
 def tuning(repository: Repository) -> Found:
     """What AWS refuses in the tuning job of tuning-job.json: names, types and limits, a range that
     is none, a strategy that does not go with the ranges, an objective that is no metric of
