@@ -349,11 +349,11 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
     # What was asked for is no part of signing in.
     signing_in = SIGN_IN.fullmatch(operation) and "assume-role" not in words
     if FOREIGN.search(text):
-        words = " ".join(re.sub("<[^>]*>", " ", message).split())
+        page = " ".join(re.sub("<[^>]*>", " ", message).split())
         sentence = (
-            "Something else answers in AWS's place, such as a proxy or a network's page to log "
+            "Something else answers in AWS's place, such as a proxy or a network's page to log in "
+            f"({page[:100]}): look at HTTPS_PROXY, or ask who runs the network."
         )
-        sentence += f"in ({words[:100]}): look at HTTPS_PROXY, or ask who runs the network."
         return AwsError(sentence, "Unreachable", message)
     if REFUSED.search(code) and not signing_in:
         lead = refuser(message) or "ask whoever manages the account"
