@@ -13,7 +13,7 @@ from support import TEMPLATE, oldest_python, tracked_files
 # for the repository's name, ORG for whoever publishes the template.
 COMMANDS = {
     "make train": "test_the_verbs",
-    "make shell": "test_the_verbs",
+    "make shell": "test_make_shell_opens_a_shell_where_the_program_would_start",
     "make test": "test_the_verbs",
     "make check": "test_the_verbs",
     "make contract": "test_the_right_image_passes_all",
@@ -128,6 +128,10 @@ def test_every_command_of_the_documents_is_run_by_a_test(repository):
     found = {each.replace(repository.name, "SLUG") for text in texts for each in commands(text)}
     assert found - set(COMMANDS) == set(), "commands that no test is known to run"
     assert set(variables(texts[0] + texts[1])) == set(VARIABLES)
+
+
+def test_the_readme_is_read_in_five_minutes(repository):
+    assert len(readme_of(repository).splitlines()) <= 120
 
 
 def test_every_script_of_the_manual_is_run_by_a_test(repository):

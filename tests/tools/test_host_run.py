@@ -7,10 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from readme import manual_of, section
 from support import LANGUAGES, TEMPLATE, unavailable
 
 TOOLS = {"python": [], "r": ["Rscript"], "java": ["java", "mvn"]}
 LONG = {"python": "rounds=100000", "r": "max_iterations=100000", "java": "rounds=100000"}
+
+# What the manual has people type or choose in an IDE.
+IDE_COMMANDS = {
+    "python": [".venv", "training/train.py"],
+    "r": ['setwd("training")', 'source("train.R")', "main(character())"],
+    "java": ["pom.xml", "training.Train"],
+}
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -33,6 +41,7 @@ def train(request, bake):
         )
 
     run.language = request.param
+    run.repository = repository
     return run
 
 
@@ -42,6 +51,32 @@ def test_a_job_completes_on_the_machine_itself(train):
     assert "Status: Completed\n" in done.stdout
     assert "validation:accuracy = 0.9" in done.stdout
     assert "the Dockerfile is not used" in done.stdout
+
+
+def test_an_ide_trains_on_the_input_of_a_run(train):
+    train()
+    folder = max(train.repository.glob("runs/*/log.txt")).parent
+    saved = (folder / "model/metadata.json").read_bytes()
+    for path in (*folder.glob("model/*"), *folder.glob("checkpoints/*")):
+        path.unlink()
+    manual = manual_of(train.repository)
+    for command in IDE_COMMANDS[train.language]:
+        assert f"`{command}`" in section(manual, "## In an IDE")
+    words = {
+        "python": [".venv/bin/python", "training/train.py"],
+        "r": ["Rscript", "-e", "; ".join(IDE_COMMANDS["r"])],
+        "java": ["java", "-cp", "target/classes:target/lib/*", "training.Train"],
+    }[train.language]
+    done = subprocess.run(
+        words,
+        cwd=train.repository,
+        env=os.environ | {"SAGEMAKER_BASE_DIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout
+    assert (folder / "model/metadata.json").read_bytes() == saved
 
 
 def test_a_stop_saves_the_model_on_the_machine_itself_c5(train):

@@ -48,7 +48,7 @@ class ReadmeTest {
     assertTrue(Files.exists(folder.resolve("ml/model/metadata.json")));
     assertTrue(run(1, environment, "-cp", path, "training.Train", "--target", "c")
         .endsWith("a.csv has no column c.\n"));
-    assertTrue(model().lines().count() <= 60);
+    assertTrue(model().lines().count() <= 58);
   }
 
   @Test
