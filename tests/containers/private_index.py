@@ -19,19 +19,21 @@ class Index:
 
     user, password: it asks for them. version: of its one package, company; no build has seen it.
     asked: the paths that were asked for with the password. elsewhere: where what it does not have
-    is to be found, if anywhere.
+    is to be found, if anywhere. stalls: a path that it sends half of, and no more, when it is first
+    asked for it.
     """
 
     def __init__(self, folder, elsewhere=""):
-        self.elsewhere = elsewhere
+        self.elsewhere, self.stalls = elsewhere, ""
         self.folder, self.user, self.password = folder, "aws", f"lovelace-{secrets.token_hex(8)}"
         self.version = f"1.{secrets.randbelow(10**9)}"
-        self.asked = []
+        self.asked, self.closed = [], threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.host = f"127.0.0.1:{self._server.server_port}"
 
     def close(self):
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -95,10 +97,11 @@ class Index:
         lists.write_text(f"Package: company\nVersion: {self.version}\nLicense: MIT\n\n{known}")
 
     def add_jar(self, place):
-        """The package for Maven, as com.example:company in a folder."""
+        """The package for Maven, as com.example:company in a folder; return the path of its jar."""
         place = f"{place}/com/example/company/{self.version}/company-{self.version}"
         self.write(f"{place}.pom", POM.format(self.version).encode())
         self.write(f"{place}.jar", archive({"META-INF/MANIFEST.MF": "Manifest-Version: 1.0\n"}))
+        return f"/{place}.jar"
 
 
 def archive(texts):
@@ -125,6 +128,8 @@ def _handler(index):
         def do_GET(self):
             if self.headers.get("Authorization") == right:
                 index.asked.append(self.path)
+                if index.stalls == self.path and index.asked.count(self.path) == 1:
+                    return self.stall()
                 if not index.elsewhere or (index.folder / self.path.lstrip("/")).exists():
                     return super().do_GET()
                 self.send_response(302)
@@ -134,5 +139,13 @@ def _handler(index):
                 self.send_header("WWW-Authenticate", 'Basic realm="company"')
             self.send_header("Content-Length", "0")
             return self.end_headers()
+
+        def stall(self):
+            content = (index.folder / self.path.lstrip("/")).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            index.closed.wait()
 
     return Handler
