@@ -56,8 +56,8 @@ BASES: list[tuple[str, Base]] = [
     (r".*/ubi\d+/python-\d+|.*/python-\d+-ubi\d+|centos/python.*",
      Base(has("/opt/app-root/bin", "python", "python3"), NO_R, user="1001")),
     (r"ghcr\.io/astral-sh/uv:.*python.*",
-     Base({**PYTHON, **has("/usr/local/bin", "uv")}, (*NO_R, *NO_JAVA))),
-    (r"ghcr\.io/astral-sh/uv", Base(has("/usr/local/bin", "uv"), NOTHING)),
+     Base({**PYTHON, **has("/usr/local/bin", "uv", "uvx")}, (*NO_R, *NO_JAVA))),
+    (r"ghcr\.io/astral-sh/uv", Base(has("/usr/local/bin", "uv", "uvx"), NOTHING)),
     (r"mambaorg/micromamba|.*/micromamba",
      Base(has("/usr/bin", "micromamba"), NOTHING, start="exec", user="mambauser")),
     (r"condaforge/.*pypy.*", Base({}, (*NO_R, *NO_JAVA), CONDA, "tini --")),
@@ -73,6 +73,14 @@ BASES: list[tuple[str, Base]] = [
     (r"(quay\.io/)?jupyter/.*",
      Base(has(CONDA, "python", "python3", "pip", "conda", "mamba"), (), CONDA,
           "tini -g -- start.sh", user="jovyan")),
+    # What serves models starts a server, or a script that runs "train" as a program.
+    (r"\d{12}\.dkr\.ecr\.[^/]+/[\w.-]*-inference[\w.-]*|pytorch/torchserve|.*/tritonserver"
+     r"|public\.ecr\.aws/lambda/.*",
+     Base(has("", "python", "python3", "java"), start="exec")),
+    (r"tensorflow/serving", Base({}, NOTHING, start="tensorflow_model_server")),
+    (r"vllm/vllm-openai.*", Base(has("", "python3"), start="vllm")),
+    (r"(ghcr\.io/)?huggingface/text-generation-inference",
+     Base(has("", "python3"), start="text-generation-launcher")),
     (r"\d{12}\.dkr\.ecr\.[^/]+/[\w.-]*(-training|sagemaker-[\w.-]+)([\w./-]*)"
      r"|public\.ecr\.aws/(deep-learning-containers|sagemaker)/[\w.-]*training[\w.-]*",
      Base(has("", "python", "python3", "pip"), (), start="exec", toolkit=True)),
@@ -88,8 +96,8 @@ BASES: list[tuple[str, Base]] = [
     (r"openjdk|amazoncorretto|azul/.*|ibm-semeru-runtimes|bellsoft/.*|sapmachine"
      r"|adoptopenjdk(/.*)?|mcr\.microsoft\.com/openjdk/.*|.*/amazoncorretto",
      Base(has("", "java"), NO_R, start="exec")),
-    (r"maven|gradle|sbtscala/.*|hseeberger/.*|virtuslab/.*",
-     Base(has("", "java"), NO_R, start="exec")),
+    (r"maven|gradle|sbtscala/.*|hseeberger/.*", Base(has("", "java"), NO_R, start="exec")),
+    (r"virtuslab/.*", Base(has("", "java", "scala-cli"), NO_R, start="scala-cli")),
     (r"gcr\.io/distroless/java.*",
      Base(has("/usr/bin", "java"), (*NO_PYTHON, *NO_R), start="java -jar")),
     (r"gcr\.io/distroless/python3.*",

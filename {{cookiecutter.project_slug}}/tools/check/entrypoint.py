@@ -67,7 +67,8 @@ def cmd_as_entrypoint(repository: Repository) -> Found:
     instead = advice(repository)
     if entry and cmd.json:
         what = 'ENTRYPOINT runs what stands in CMD, and SageMaker replaces CMD by the word "train"'
-        instead = f"write ENTRYPOINT {json.dumps([*entry.json, *cmd.json])}"
+        if not any(each.waits for each in repository.starts):
+            instead = f"write ENTRYPOINT {json.dumps([*entry.json, *cmd.json])}"
     yield cmd, f"{what}: {instead}", entry or repository.contents.base.start is not None
 
 

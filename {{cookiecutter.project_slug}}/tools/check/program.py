@@ -18,7 +18,7 @@ from check.start import PROGRAM, Start, interpreter_in
 SERVERS = {
     *("jupyter", "jupyter-lab", "uvicorn", "gunicorn", "flask", "streamlit", "nginx"),
     *("supervisord", "tritonserver", "torchserve", "mlserver", "serve", "sleep", "tail", "sshd"),
-    "papermill",
+    *("papermill", "cron", "crond", "tensorflow_model_server", "vllm", "text-generation-launcher"),
 }
 # Interpreters of languages that no repository of this template is in.
 OTHERS = {"julia", "node", "perl", "ruby"}
@@ -70,9 +70,9 @@ def is_bare(repository: Repository, start: Start) -> bool:
     if found.launcher == "R" and found.kind == "file":
         return not found.script
     alone = found.known and not start.own_program.script and found.kind == "file"
-    if found.launcher in OTHERS:
+    if found.launcher in {*OTHERS, *SHELLS}:
         options = start.own_words[1:]
-        inline = any(re.match(r"-+(e|E|eval|print)\b", each) for each in options)
+        inline = any(re.match(r"-+(e|E|eval|print|\w*c)\b", each) for each in options)
         alone = not inline and all(each.startswith("-") for each in options)
     if not (alone and start.is_fed):
         return False
@@ -107,6 +107,10 @@ def misplaced(repository: Repository, start: Start) -> Iterator[tuple[str, bool]
         or re.search("[$`]", "".join([*start.words[:2], found.script]))
     ):
         return
+    if found.kind == "module" and re.search(r"/|\.py$", found.script):
+        what = f'python -m takes the name of a module, and "{found.script}" is a file'
+        yield f"{what}: write it without -m", True
+        return
     if found.kind == "class" and found.script.endswith(".jar"):
         yield f'java takes "{found.script}" for the name of a class: {advice(repository)}', True
         return
@@ -135,13 +139,15 @@ def nowhere(repository: Repository, wanted: str) -> tuple[str, bool]:
     what = f"ENTRYPOINT looks for {wanted}, and "
     if elsewhere:
         what += f"the Dockerfile lays it at {elsewhere[0]}"
-        return f"{what}: copy it to {folder}/, or mend WORKDIR", True
+        return f"{what}: copy it to {folder.rstrip('/')}/, or mend WORKDIR", True
     same = [each for each in repository.names if posixpath.basename(each) == name]
     hidden = [each for each in same if each not in repository.build.context]
     if hidden and any(each.flag("from") is None for each, _, _ in image.copies):
         what += f".dockerignore hides {hidden[0]} from the build: take it out of .dockerignore"
         return what, True
     what += "no COPY of the final stage brings it: copy the program there"
+    if " " in name:
+        return f"{what}, or put each word of it in quotes of its own", True
     import difflib  # Here, since it takes longer than all the rest to load.
 
     near = difflib.get_close_matches(name, map(posixpath.basename, image.files), 1)

@@ -179,6 +179,10 @@ def copy(instruction: Instruction, stages: list[Stage], context: Mapping[str, st
     files = {path[1:]: name for path, name in other.files.items()} if other else {}
     heredocs = dict(instruction.heredocs)
     for source in sources:
+        if instruction.flag("parents") is not None:
+            if not lay_parents(stage, files if origin else context, source, target):
+                stage.unknown.add(target)
+            continue
         opened = re.fullmatch(r"\d*<<-?[\"']?(.+?)[\"']?", source)
         source = posixpath.normpath("/" + source).lstrip("/")
         if opened and opened[1] in heredocs:
@@ -208,6 +212,19 @@ def lay(stage: Stage, files: Mapping[str, str], source: str, target: str, into: 
             stage.files[absolute(posixpath.join(target, *parts[depth:]))] = name
         else:
             stage.files[posixpath.join(target, parts[-1]) if into else target] = name
+    return found
+
+
+def lay_parents(stage: Stage, files: Mapping[str, str], source: str, target: str) -> bool:
+    """Lay files with the folders they are in, behind a "/./" (--parents); tell whether any is."""
+    before, pivot, _ = source.partition("/./")
+    left_out = len(absolute(before).strip("/").split("/")) if pivot and before != "." else 0
+    pattern, found = absolute(source)[1:], False
+    for path, name in files.items():
+        parts = path.split("/")
+        if any(matches(pattern, "/".join(parts[:depth])) for depth in range(1, len(parts) + 1)):
+            stage.files[absolute(posixpath.join(target, *parts[left_out:]))] = name
+            found = True
     return found
 
 
