@@ -357,6 +357,19 @@ def test_a_dry_run_prints_the_very_request_and_sends_nothing(desk):
 # ---- Tuning --------------------------------------------------------------------------------
 
 
+def test_an_image_that_is_not_the_pushed_one_is_said(desk):
+    """Such as an image of AWS's own, which the job does not run."""
+    desk.put_data()
+    said = "That is what `make push` sent, and not the TrainingImage of training-job.json.\n"
+    assert said not in desk.submit("--dry-run").stderr
+    other = f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{desk.slug}:2.3"
+    desk.edit(
+        "training-job.json",
+        lambda request: request["AlgorithmSpecification"].update(TrainingImage=other),
+    )
+    assert said in desk.submit("--dry-run").stderr
+
+
 @pytest.mark.parametrize("language", ["python", "r"])  # Java's file is Python's
 def test_a_tuning_job_is_made_of_the_training_job_c12_c95(make_desk, language):
     desk = make_desk(language)

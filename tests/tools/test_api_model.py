@@ -263,7 +263,12 @@ S3 = "InputDataConfig.0.DataSource.S3DataSource"
             "do you mean ml.m4.10xlarge or ml.m4.16xlarge or ",
         ),
         ("ResourceConfig.InstanceType", "ML.M5.LARGE", "do you mean ml.m5.large?"),
-        ("ResourceConfig.InstanceType", "local_gpu", '"local_gpu" is not known to AWS'),
+        (
+            "ResourceConfig.InstanceType",
+            "local_gpu",
+            "the SDK's word: here `make train` trains locally.",
+        ),
+        ("ResourceConfig.InstanceType", "local", "the SDK's word"),
         ("ResourceConfig.InstanceType", "ml.m5.xlrge", "do you mean ml.m5.xlarge?"),
         (f"{S3}.S3DataType", "S3prefix", "do you mean S3Prefix?"),
         (f"{S3}.S3DataDistributionType", "FullyReplicate", "do you mean FullyReplicated?"),

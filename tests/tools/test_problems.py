@@ -145,7 +145,10 @@ PREFERRED = [
             SPOT | {"ResourceConfig.KeepAlivePeriodInSeconds": 60},
             "KeepAlivePeriodInSeconds goes without EnableManagedSpotTraining: take one",
         ),
-        ({"CheckpointConfig.LocalPath": "checkpoints"}, "write a whole path, /opt/ml/checkpoints."),
+        (
+            {"CheckpointConfig.LocalPath": "checkpoints"},
+            "write a whole path, such as /opt/ml/checkpoints.",
+        ),
         ({"AlgorithmSpecification.AlgorithmName": "xgboost"}, "goes without TrainingImage"),
         (
             {"ResourceConfig.InstanceGroups": [GROUP]},
@@ -215,6 +218,43 @@ PREFERRED = [
             {"ProfilerConfig": {"ProfilingIntervalInMilliseconds": 300}},
             "ProfilingIntervalInMilliseconds must be one of 100, 200, 500, 1000, 5000, 60000.",
         ),
+        (
+            {
+                "ResourceConfig": {"InstanceGroups": [GROUP]},
+                "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
+            },
+            "Some channels have no InstanceGroupNames: give them to all or to none.",
+        ),
+        (
+            {
+                SOURCE: {
+                    "FileSystemDataSource": FILES | {"DirectoryPath": "/"},
+                },
+                "VpcConfig": VPC,
+            },
+            'The DirectoryPath of "training" must begin with the file system\'s mount name, such',
+        ),
+        *(
+            (
+                {
+                    "InputDataConfig.0.InputMode": "Pipe",
+                    f"{SOURCE}.S3DataSource": {
+                        "S3DataType": kind,
+                        "S3Uri": "s3://team/data/",
+                        "AttributeNames": ["a"],
+                    },
+                },
+                f'The S3Uri of "training" must be a file, the {kind}, and s3://team/data/ is a',
+            )
+            for kind in ("ManifestFile", "AugmentedManifestFile")
+        ),
+        *(
+            (
+                {name: {"S3OutputPath": "s3://team/logs", "LocalPath": "logs"}},
+                f'{name}.LocalPath is "logs": write a whole path, such as /opt/ml/checkpoints.',
+            )
+            for name in ("TensorBoardOutputConfig", "DebugHookConfig")
+        ),
         ({"ResourceConfig.InstancePreferences": PREFERRED}, "goes without InstanceType: take one"),
         (
             SPOT | {"ResourceConfig": {"InstancePreferences": PREFERRED, "VolumeSizeInGB": 9}},
@@ -277,6 +317,12 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
         },
         {SOURCE: {"FileSystemDataSource": FILES}, "VpcConfig": VPC},
         {
+            SOURCE: {
+                "FileSystemDataSource": FILES | {"FileSystemType": "EFS", "DirectoryPath": "/"}
+            },
+            "VpcConfig": VPC,
+        },
+        {
             "InputDataConfig.0.InputMode": "Pipe",
             "InputDataConfig.0.RecordWrapperType": "RecordIO",
             "InputDataConfig.0.CompressionType": "Gzip",
@@ -287,6 +333,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
         {
             "InputDataConfig.0.InputMode": "Pipe",
             f"{SOURCE}.S3DataSource.S3DataType": "AugmentedManifestFile",
+            f"{SOURCE}.S3DataSource.S3Uri": "s3://team/data/train.manifest",
             f"{SOURCE}.S3DataSource.AttributeNames": ["source-ref", "class"],
         },
         {"ResourceConfig.KeepAlivePeriodInSeconds": 0}
@@ -324,15 +371,16 @@ def test_an_unusual_request_goes_through(modules, request_, changes):
             )
             for kind in ("ml.g5.xlarge", "ml.m5d.large", "ml.p4d.24xlarge", "ml.g4dn.xlarge")
         ),
-        (
-            {
-                "ResourceConfig": {"InstanceGroups": [GROUP]},
-                "InputDataConfig.0.DataSource.S3DataSource.InstanceGroupNames": ["gpus"],
-            },
-            "Some channels have no InstanceGroupNames: give them to all or to none.",
-        ),
         ({S3: "s3://team/data/*.csv"}, "S3 takes the * and ? of InputDataConfig[0].DataSource.S3D"),
         ({S3: "s3://team/a.csv?versionId=1"}, "by the letter: name what all keys begin with."),
+        (
+            {
+                "InputDataConfig.0.InputMode": "FastFile",
+                SOURCE: {"FileSystemDataSource": FILES},
+                "VpcConfig": VPC,
+            },
+            'InputMode FastFile is for S3 alone: the file system of "training" is mounted as a fo',
+        ),
         ({"ResourceConfig": CPU}, "ml.c5.xlarge has no disk of its own: add a VolumeSizeInGB."),
         (
             {

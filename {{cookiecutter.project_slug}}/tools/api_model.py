@@ -150,6 +150,8 @@ def problems(operation: str, path: str, name: str, value: object) -> Iterator[tu
     elif low or ("pattern" in shape and not re.fullmatch(shape["pattern"], value, re.DOTALL)):
         words = WORDS.get(name, f"of the pattern {shape.get('pattern')}")
         yield f"{path} is {brief(value)}; it must be {words}.", True
+    elif name == "TrainingInstanceType" and re.match(r"local(_gpu)?$", value):
+        yield f'{path} is "{value}", the SDK\'s word: here `make train` trains locally.', True
     elif value not in shape.get("enum", [value]):
         meant = [known for known in shape["enum"] if near(value, known)]
         meant = meant or get_close_matches(value, shape["enum"], 1, 0.8)

@@ -56,9 +56,11 @@ def problems(request: dict) -> Iterator[str]:
         if found:
             names = [each.rpartition(".")[2] for each in [one, *found]]
             yield f"{names[0]} goes without {' and '.join(names[1:])}: take one of them out."
+    for name in ("CheckpointConfig", "TensorBoardOutputConfig", "DebugHookConfig"):
+        local = member(request, f"{name}.LocalPath") or "/"
+        if not local.startswith("/"):
+            yield f'{name}.LocalPath is "{local}": write a whole path, such as {CHECKPOINTS}.'
     local = member(request, "CheckpointConfig.LocalPath") or CHECKPOINTS
-    if not local.startswith("/"):
-        yield f'CheckpointConfig.LocalPath is "{local}": write a whole path, {CHECKPOINTS}.'
     if re.fullmatch("/opt/ml(/(code|input|model|output)(/.*)?)?/?", local):
         yield f"CheckpointConfig.LocalPath, {local}, is SageMaker's own: write {CHECKPOINTS} (C24)."
     interval = member(request, "ProfilerConfig.ProfilingIntervalInMilliseconds")
@@ -112,14 +114,25 @@ def channel_problems(request: dict) -> Iterator[str]:
             yield f'The file system of "{name}" is reached from a VPC alone: add a VpcConfig.'
         if files and not files["DirectoryPath"].startswith("/"):
             yield f'The DirectoryPath of "{name}" must be a whole path, such as /fsx/data.'
+        if files and (files["FileSystemType"], files["DirectoryPath"]) == ("FSxLustre", "/"):
+            yield (
+                f'The DirectoryPath of "{name}" must begin with the file system\'s mount name, '
+                "such as /fsx (aws fsx describe-file-systems shows it)."
+            )
         objects = source.get("S3DataSource", {})
         piped = mode_of(channel, request) == "Pipe" and objects.get("AttributeNames")
         if objects.get("S3DataType") == "AugmentedManifestFile" and not piped:
             yield f'The AugmentedManifestFile of "{name}" needs InputMode Pipe and AttributeNames.'
+        kind, place = objects.get("S3DataType", ""), objects.get("S3Uri", "")
+        if kind.endswith("ManifestFile") and place.endswith("/"):
+            yield f'The S3Uri of "{name}" must be a file, the {kind}, and {place} is a folder.'
         named = objects.get("InstanceGroupNames", [])
         unknown = sorted(set(named) - set(groups))
         if unknown:
             yield f'The InstanceGroupNames of "{name}" has {unknown[0]}: no InstanceGroup is that.'
+    sources = [each["DataSource"].get("S3DataSource", {}) for each in channels(request)]
+    if len({"InstanceGroupNames" in each for each in sources}) > 1:
+        yield "Some channels have no InstanceGroupNames: give them to all or to none."
 
 
 def resource_problems(request: dict) -> Iterator[str]:
@@ -160,11 +173,13 @@ def doubts(request: dict) -> Iterator[str]:
     """Yield what AWS takes, and what most likely is not meant."""
     if request.get(SPOT) and "CheckpointConfig" not in request:
         yield "The spot job has no CheckpointConfig: each interruption loses its work (C67)."
-    sources = [each["DataSource"].get("S3DataSource", {}) for each in channels(request)]
-    if len({"InstanceGroupNames" in each for each in sources}) > 1:
-        yield "Some channels have no InstanceGroupNames: give them to all or to none."
     for channel in channels(request):
         mode = mode_of(channel, request)
+        if mode != "File" and "FileSystemDataSource" in channel["DataSource"]:
+            yield (
+                f'InputMode {mode} is for S3 alone: the file system of "{channel["ChannelName"]}" '
+                "is mounted as a folder, as in File mode."
+            )
         for name in ("CompressionType", "RecordWrapperType"):
             if mode != "Pipe" and channel.get(name, "None") != "None":
                 yield (

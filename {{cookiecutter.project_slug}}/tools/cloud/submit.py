@@ -19,6 +19,7 @@ from cloud.problems import doubts, problems
 from cloud.questions import beyond, explain_quota, fill_in, questions
 from cloud.ranges import declared_by, unfit
 from cloud.request import (
+    PLACEHOLDER,
     apply_options,
     cost,
     dollars,
@@ -85,7 +86,8 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
     compare_regions(parts.region, options.region)
     aws = Aws(parts.region, options.profile)
     account = account_of(aws)
-    stack = image.named_image(request).stack
+    named = image.named_image(request)
+    stack = named.stack
 
     request["AlgorithmSpecification"]["TrainingImage"] = pushed
     request, made = fill_in(request, options, aws, stack)
@@ -100,6 +102,8 @@ def make_and_send(options: argparse.Namespace, tuning: dict | None) -> int:
 
     compare_trees(tag)
     note(f"Image: {pushed}")
+    if named.account not in ("", PLACEHOLDER, parts.account):
+        note("That is what `make push` sent, and not the TrainingImage of training-job.json.")
     note(f"Role: {request['RoleArn']}")
     for each in [*doubts(request), *beyond(request, made)]:
         note(each)
