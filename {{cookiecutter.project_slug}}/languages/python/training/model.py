@@ -40,7 +40,6 @@ class Model(Algorithm):
         super().__init__(hyperparameters)
         if hyperparameters["device"] == "cuda":
             require_gpu()
-        self._target = hyperparameters["target"]
         given = ("learning_rate", "max_depth", "subsample", "device", "seed")
         self._parameters = {name: hyperparameters[name] for name in given} | {
             "objective": "binary:logistic",
@@ -51,19 +50,17 @@ class Model(Algorithm):
         }
 
     def read(self, channels: dict[str, list[Path]]) -> None:
-        """Read the files of "training" and, if it is there, "validation".
+        """Read "training" and, if it is there, "validation"; of several hosts one may have no file.
 
-        On several hosts, one may have no files. Raises TrainingFailure with file, line and column
-        for what can't be read.
+        Raises TrainingFailure with file, line and column for what can't be read.
         """
         used = [name for name in ("training", "validation") if name in channels]
         first = {name: next(map(name_of, channels[name]), f'Channel "{name}"') for name in used}
         headers = {name: read_headers(channels[name]) for name in used}
-        self._columns = columns = find_columns(headers["training"], self._target)
+        self._columns = columns = find_columns(headers["training"], self.hyperparameters["target"])
         if not columns:
             raise TrainingFailure(f"{first['training']} has no header.")
-        spools = {}
-        self._rows = {}
+        spools, self._rows = {}, {}
         for channel in used:
             files = headers[channel].items()
             tables = (table for file in files for table in read_tables(*file, columns))
@@ -77,7 +74,7 @@ class Model(Algorithm):
                 raise TrainingFailure(f"{first[channel]} has a header but no rows.")
             if channel == "training" and ones in (0, self._rows[channel]):
                 raise TrainingFailure(
-                    f'The target column "{self._target}" is {min(ones, 1)} in every row of '
+                    f'The target column "{columns.target}" is {min(ones, 1)} in every row of '
                     "training: there is nothing to learn."
                 )
         self._matrices = build(spools, columns, self._parameters)
@@ -94,7 +91,6 @@ class Model(Algorithm):
         return self.steps >= self.hyperparameters["rounds"]
 
     def step(self) -> None:
-        """Grow one tree."""
         self._booster.update(self._matrices["training"], self.steps)
 
     def metrics(self) -> dict[str, float]:
@@ -136,7 +132,7 @@ class Model(Algorithm):
         """Return what a reader of the model must know: rows, columns, the order of texts."""
         return {
             "rows": self._rows,
-            "target": self._target,
+            "target": self._columns.target,
             "features": self._columns.features,
             "categories": self._columns.categories,
             "versions": {"python": platform.python_version(), "xgboost": xgboost.__version__},
