@@ -69,6 +69,7 @@ FILES = {
         tools/cloud/account.py
         tools/cloud/aws.py
         tools/cloud/buildspec.yml
+        tools/cloud/causes.py
         tools/cloud/codebuild.py
         tools/cloud/deploy.py
         tools/cloud/follow.py

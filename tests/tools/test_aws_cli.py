@@ -134,6 +134,23 @@ DENIED = (
             "Permission denied: '/home",
         ),
         ("", NOW, "no reason"),
+        (
+            "An error occurred (SignatureDoesNotMatch) when calling the X operation: Signature not "
+            "yet current: 20261128T220000Z is still later than 20261128T210500Z",
+            NOW,
+            "he clock of this machine is wrong by minutes",
+        ),
+        (
+            "An error occurred (AccessDeniedException) when calling the X operation: User: me is "
+            "not authorized to perform: x:X with an explicit deny in an identity-based policy",
+            NOW,
+            "sign in with MFA, or ask who wrote it",
+        ),
+        (
+            "Invalid header value b'AWS4-HMAC-SHA256 Credential=AKIA\\r/20261128'",
+            NOW,
+            "he AWS credentials end in a line break or a blank",
+        ),
     ],
     ids=[
         "credentials",
@@ -146,6 +163,9 @@ DENIED = (
         "busy",
         "cache",
         "silent",
+        "clock",
+        "deny",
+        "newline",
     ],
 )
 def test_a_cli_that_fails_has_one_sentence_with_the_right_lead(run, verb, words, version, sentence):
@@ -218,6 +238,54 @@ MISSING = "Could not find a suitable TLS CA certificate bundle, invalid path: /e
             "AWS got no right MFA code",
         ),
         ("EOF when reading a line", "AWS got no right MFA code"),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "PutObject",
+                "User: x is not authorized to perform: s3:PutObject on resource: y because no "
+                "session policy allows the s3:PutObject action",
+            ),
+            ": your session has fewer rights than its role",
+        ),
+        (
+            FAILED.format(
+                "AccessDenied",
+                "PutObject",
+                "User: x is not authorized to perform: s3:PutObject on resource: y with an "
+                "explicit deny in a resource-based policy",
+            ),
+            ": a policy forbids it outright, most often",
+        ),
+        (
+            FAILED.format(
+                "ValidationException",
+                "CreateTrainingJob",
+                "User: x is not authorized to perform: kms:CreateGrant on resource: y",
+            ),
+            "lacks the right kms:CreateGrant to the key: `make deploy ARGS=KmsKeyArn=ARN` gives it",
+        ),
+        (
+            FAILED.format(
+                "CapacityError",
+                "CreateTrainingJob",
+                "Unable to provision requested ML compute capacity due to "
+                "InsufficientInstanceCapacity error.",
+            ),
+            "AWS has no such instance free now: try again later",
+        ),
+        (
+            FAILED.format("ExpiredToken", "ListObjectsV2", "The provided token has expired."),
+            "Your AWS credentials have expired",
+        ),
+        (
+            FAILED.format("SlowDown", "PutObject", "Please reduce your request rate."),
+            "AWS is busy: try again in a minute.",
+        ),
+        (
+            "Failed to resolve 'sts.eu-west-1.amazonaws.com' ([Errno -3] Temporary failure in name "
+            "resolution)",
+            "AWS can't be reached",
+        ),
         (
             "Error loading SSO Token: Token for my-sso does not exist",
             "`aws sso login` where you use SSO",

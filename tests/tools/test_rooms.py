@@ -20,6 +20,7 @@ FLOORS = """
     cloud.follow cloud.deploy cloud.codebuild cloud.questions cloud.problems cloud.upload
     cloud.request cloud.logs cloud.account cloud.names cloud.prices cloud.ranges
     cloud.aws
+    cloud.causes
     contract.run contract.start contract.inputs contract.checkpoints contract.outcome
         contract.image contract.conftest
     contract.trials contract.other_image

@@ -790,6 +790,15 @@ KMS = "arn:aws:kms:us-east-1:123456789012:key/1"
             ],
         ),
         (
+            {"ProfilerRuleConfigurations": [{"RuleConfigurationName": "report"}]},
+            {},
+            [
+                "The stack's role has no right for ProfilerRuleConfigurations: `make deploy ARGS="
+                "JobPolicyArn=...` gives it, a policy with logs:CreateLogGroup, CreateLogStream "
+                "and PutLogEvents of /aws/sagemaker/ProcessingJobs."
+            ],
+        ),
+        (
             {"RemoteDebugConfig": {"EnableRemoteDebug": True}},
             {"JobPolicyArn": "arn:aws:iam::123456789012:policy/debug"},
             [],

@@ -108,8 +108,16 @@ def follow(aws: Aws, build_id: str) -> str:
     """Show the log of a build to its end and return its status."""
     stream = None
     while True:
-        with doing(f"look at the build {build_id}"):
-            answer = aws.answer("codebuild", "batch-get-builds", "--ids", build_id)
+        try:
+            with doing(f"look at the build {build_id}"):
+                answer = aws.answer("codebuild", "batch-get-builds", "--ids", build_id)
+        except AwsError as error:
+            if error.code != "Unreachable":
+                lead = "The build goes on: `make push` finds its image."
+                raise AwsError(f"{error} {lead}") from error
+            note(f"{error} Trying again.")
+            time.sleep(PAUSE)
+            continue
         found = answer["builds"][0]
         logs = found.get("logs") or {}
         if not stream and logs.get("streamName"):

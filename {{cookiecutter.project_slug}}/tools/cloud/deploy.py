@@ -108,6 +108,9 @@ def deploy_stack(aws: Aws, stack: str, template: Path, given: dict[str, str]) ->
     try:
         aws.run("cloudformation", "deploy", *words)
     except AwsError as error:
+        if error.code in ("ExpiredToken", "Unreachable"):
+            lead = "if it has begun, it goes on, and `make deploy` again shows how it ended"
+            raise AwsError(f"The stack {stack}: {lead}. {error}") from error
         # The CLI itself names no reason, only the command that lists what happened.
         reasons = failures(aws, stack) if "Failed to create/update the stack" in str(error) else ""
         raise AwsError(f"The stack {stack} was not deployed. {reasons or error}") from error

@@ -30,12 +30,15 @@ GIVEN_BY = {
     "ResourceConfig.VolumeKmsKeyId": "KmsKeyArn",
     "ModelPackageConfig": "ModelPackageGroupArn",
     "MlflowConfig": "MlflowArn",
-    "RemoteDebugConfig.EnableRemoteDebug": "JobPolicyArn",
 }
-# What a job that is debugged remotely may do, whatever the resource.
-REMOTE = (
-    "ssmmessages:CreateControlChannel, CreateDataChannel, OpenControlChannel and OpenDataChannel"
-)
+# What a job may do by a policy of the user's own alone, JobPolicyArn.
+RULES = "logs:CreateLogGroup, CreateLogStream and PutLogEvents of /aws/sagemaker/ProcessingJobs"
+GIVEN_BY_POLICY = {
+    "RemoteDebugConfig.EnableRemoteDebug": "ssmmessages:CreateControlChannel, CreateDataChannel, "
+    "OpenControlChannel and OpenDataChannel; whoever connects takes ssm:StartSession",
+    "DebugRuleConfigurations": RULES,
+    "ProfilerRuleConfigurations": RULES,
+}
 QUOTA = re.compile(r"limit '(.+?)' is .* utilization of (\d+) .* delta of (\d+)")
 
 
@@ -82,11 +85,10 @@ def beyond(request: dict, stack: dict) -> Iterator[str]:
     outputs = outputs_of(stack)
     if not given or request["RoleArn"] != outputs["ExecutionRoleArn"]:
         return
-    for path, name in GIVEN_BY.items():
+    for path, name in {**GIVEN_BY, **dict.fromkeys(GIVEN_BY_POLICY, "JobPolicyArn")}.items():
         if member(request, path) and not given.get(name):
-            lead = f"`make deploy ARGS={name}=...` gives it"
-            if name == "JobPolicyArn":
-                lead += f", a policy with {REMOTE}; whoever connects takes ssm:StartSession"
+            policy = f", a policy with {GIVEN_BY_POLICY[path]}" if path in GIVEN_BY_POLICY else ""
+            lead = f"`make deploy ARGS={name}=...` gives it{policy}"
             yield f"The stack's role has no right for {path}: {lead}."
     own = f"s3://{outputs['BucketName']}/{stack['StackName']}/"
     data = [each for each in given.get("DataBucketArns", "").split(",") if each]
