@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from contract.trials import LIMIT, SETTINGS, Trial, hyperparameters, must
+from contract.trials import LIMIT, SETTINGS, Trial, hyperparameters
 from local.engine import find_engine
 from local.runners import network_of
 
@@ -67,23 +67,19 @@ def killed(image, tmp_path_factory):
 
 def test_c64_checkpoints_are_kept(killed):
     """C64: what is in /opt/ml/checkpoints is copied to S3 while the job runs."""
-    must(
+    killed.run.must(
         len(killed.seen) >= WANTED,
         f"The [long] run left {len(killed.seen)} files in /opt/ml/checkpoints within {LIMIT} s: "
         "after an interruption a spot job starts from the beginning, and you pay twice. (Or mend "
         "[long] and [checkpoints] of contract.ini.)",
-        killed.run,
     )
 
 
 def test_c64_without_the_folder_it_trains_too(trial):
     """C64: the folder exists only with a CheckpointConfig."""
     trial.job.request.pop("CheckpointConfig", None)
-    run = trial.run()
-    must(
-        run.completed,
-        "Without /opt/ml/checkpoints it fails: so does each job that has no CheckpointConfig.",
-        run,
+    trial.run().must_complete(
+        "Without /opt/ml/checkpoints it fails: so does each job that has no CheckpointConfig."
     )
 
 
@@ -93,22 +89,20 @@ def test_c64_c65_a_damaged_checkpoint_is_passed_over(killed, trial):
     newest.write_bytes(newest.read_bytes()[:7])
     (trial.checkpoints / "notes.txt").write_text("not a checkpoint\n")
     run = trial.start()
-    must(
+    run.must(
         run.trains(),
         "One damaged or foreign file in /opt/ml/checkpoints ends the training: the job can never "
         "be resumed, and its older checkpoints are of no use.",
-        run,
     )
 
 
 def test_c65_checkpoints_are_written_aside(killed):
     """C65: the service uploads a file as soon as it has its name, .sagemaker-ignore left out."""
-    must(
+    killed.run.must(
         not killed.rewritten,
         f"{', '.join(sorted(killed.rewritten))} grew under its final name: SageMaker uploads it "
         "half-written, and the restarted job reads a damaged checkpoint. Write it aside, as "
         "NAME.sagemaker-ignore, then rename it.",
-        killed.run,
     )
 
 
@@ -118,11 +112,10 @@ def test_c65_the_uploaders_marks_are_no_checkpoints(killed, trial):
         for marker in MARKERS:
             path.with_name(path.name + marker).write_bytes(path.read_bytes()[:7])
     run = trial.start()
-    must(
+    run.must(
         run.resumes(),
         "A mark of SageMaker's uploader is taken for a checkpoint: the restarted job fails, or "
         "starts from the beginning.",
-        run,
     )
 
 
@@ -130,11 +123,10 @@ def test_c67_c68_a_fresh_container_resumes(killed, trial):
     """C67, C68: a spot interruption comes without notice, and leaves nothing but checkpoints."""
     killed.copy_checkpoints(trial)
     run = trial.start()
-    must(
+    run.must(
         run.resumes(),
         "The restarted container does not resume from the checkpoints: no line of its log matches "
         "`resuming` of contract.ini. A spot job starts from the beginning after each interruption.",
-        run,
     )
 
 
@@ -161,16 +153,14 @@ def test_c61_hosts_do_not_overwrite_each_others_model(hosts):
     """C61: the service packs what all hosts leave in /opt/ml/model into one archive."""
     first, second = hosts[0]
     models = [{path.name for path in run.model_files()} for run in hosts[0]]
-    must(
+    first.must(
         not models[0] & models[1],
         f"Two hosts both leave {', '.join(sorted(models[0] & models[1]))} in /opt/ml/model: only "
         "one of them is in model.tar.gz. One host alone should save the model.",
-        first,
     )
-    must(
+    first.must(
         first.completed or second.completed or first.explained or second.explained,
         "On two hosts it neither trains nor says that it can't: the job fails without a reason.",
-        first,
     )
 
 
@@ -178,9 +168,8 @@ def test_c66_hosts_do_not_overwrite_each_others_checkpoints(hosts):
     """C66: all hosts of a job share one place in S3 for checkpoints."""
     runs, files = hosts
     both = sorted(set(files[0]) & set(files[1]))
-    must(
+    runs[0].must(
         not both,
         f"Two hosts both write {', '.join(both)} to /opt/ml/checkpoints, which is one place in S3: "
         "they overwrite each other's. One host alone should write.",
-        runs[0],
     )

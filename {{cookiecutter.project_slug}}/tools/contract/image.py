@@ -61,12 +61,9 @@ def test_c80_the_user_is_root(config):
 def test_c81_it_can_write_to_folders_of_root(trial):
     """C81: /opt/ml/model, output and checkpoints belong to root, with mode 0755."""
     trial.give_to_root()
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "The program can't write to folders of root: on SageMaker all that it writes to are such. "
-        "Remove USER from the Dockerfile.",
-        run,
+        "Remove USER from the Dockerfile."
     )
 
 
@@ -99,21 +96,15 @@ def test_c88_no_driver_is_in_the_image(found):
 
 def test_c72_it_writes_to_opt_ml_and_tmp_alone(trial):
     """C72: the system's own disk is small; /tmp is for scratch."""
-    run = trial.run(options=["--read-only", "--tmpfs", "/tmp:exec"])
-    must(
-        run.completed,
+    trial.run(options=["--read-only", "--tmpfs", "/tmp:exec"]).must_complete(
         "It writes outside /opt/ml and /tmp: on SageMaker that may be a small disk, which "
-        "runs full in a long job. Send caches to /tmp.",
-        run,
+        "runs full in a long job. Send caches to /tmp."
     )
 
 
 def test_c100_it_needs_no_network(trial):
     """C100: with EnableNetworkIsolation nothing can be reached."""
-    run = trial.run(network="none")
-    must(
-        run.completed,
+    trial.run(network="none").must_complete(
         "Without network it fails: so does a job with EnableNetworkIsolation, or in a VPC without "
-        "a way out. Whatever it downloads at the start belongs into the image.",
-        run,
+        "a way out. Whatever it downloads at the start belongs into the image."
     )

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from contract.trials import SETTINGS, hyperparameters, must
+from contract.trials import SETTINGS, hyperparameters
 from job import data_folder, input_data_config, resource_config
 from settings import settings_file
 
@@ -39,17 +39,15 @@ def test_c27_a_wrong_value_is_refused_by_name(trial):
     trial.configure("hyperparameters", hyperparameters("wrong"))
     run = trial.run()
     for name in SETTINGS["wrong"]:
-        must(
+        run.must(
             f'Unknown hyperparameter "{name}"' not in run.reason,
             f"The image knows no {name}, which is in [wrong] of {settings_file().name}: name there "
             "a hyperparameter of your model, and a value that it must refuse.",
-            run,
         )
-    must(
+    run.must(
         run.explained and any(name in run.reason for name in SETTINGS["wrong"]),
         f"A wrong value of {', '.join(SETTINGS['wrong'])} is not refused by name: a typing mistake "
         "in a job costs a whole training, or a search for the cause.",
-        run,
     )
 
 
@@ -60,11 +58,10 @@ def test_c28_without_hyperparameters_it_trains_or_says_what_it_needs(trial, cont
     if content is None:
         (trial.job.folder / "input" / "config" / "hyperparameters.json").unlink()
     run = trial.run()
-    must(
+    run.must(
         run.completed or run.explained,
         "Without hyperparameters the program neither trains by its defaults nor says which it "
         "needs: a job without HyperParameters fails and its FailureReason does not tell why.",
-        run,
     )
 
 
@@ -73,8 +70,7 @@ def test_c29_a_hundred_long_hyperparameters_are_no_trouble(trial):
     given = hyperparameters("short")
     given.update({f"sagemaker_{number}": "x" * 2500 for number in range(100 - len(given))})
     trial.configure("hyperparameters", given)
-    run = trial.run()
-    must(run.completed, "A job with as many and as long hyperparameters as allowed fails.", run)
+    trial.run().must_complete("A job with as many and as long hyperparameters as allowed fails.")
 
 
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
@@ -82,24 +78,18 @@ def test_c30_each_way_to_encode_a_value_works(trial, encode):
     """C30: one class of the SDK writes `10` and `True`, another `"10"` and `true`."""
     given = {name: encode(text) for name, text in hyperparameters("short").items()}
     trial.configure("hyperparameters", given)
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "Values that a class of AWS's SDK encodes in its own way are not understood: the same job "
-        "works from one class and fails from another.",
-        run,
+        "works from one class and fails from another."
     )
 
 
 def test_c31_what_sdks_and_tuning_add_is_skipped(trial):
     """C31: names that begin with sagemaker_, and _tuning_objective_metric, come unasked."""
     trial.configure("hyperparameters", {**hyperparameters("short"), **ADDED_BY_SDKS})
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "Hyperparameters that the SDK and tuning jobs add by themselves are refused: no tuning job "
-        "and no Estimator with an entry_point can use this image.",
-        run,
+        "and no Estimator with an entry_point can use this image."
     )
 
 
@@ -115,12 +105,9 @@ def test_c32_what_stands_beside_the_known_keys_is_ignored(trial, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "run.sh").write_text("exit 1\n")
     trial.mount(tmp_path / "code", "/opt/ml/input/data/code", "readonly")
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "A channel of another name (SDKs add `code` and `sm_drivers`) or a new key of "
-        "inputdataconfig.json ends the training: a job that worked yesterday fails.",
-        run,
+        "inputdataconfig.json ends the training: a job that worked yesterday fails."
     )
 
 
@@ -129,11 +116,10 @@ def test_c33_without_channels_it_trains_or_says_what_it_needs(trial):
     trial.job.request["InputDataConfig"] = []
     trial.configure("inputdataconfig", {})
     run = trial.run()
-    must(
+    run.must(
         run.completed or run.explained,
         "Without any channel it neither trains nor says which it needs: the job fails, and its "
         "FailureReason does not tell why.",
-        run,
     )
 
 
@@ -145,11 +131,10 @@ def test_c42_a_missing_channel_is_named(trial, channel):
     trial.job.channels.remove(channel)
     trial.mount(data_folder(channel), "/opt/ml/input/data/another", "readonly")
     run = trial.run()
-    must(
+    run.must(
         run.completed or (run.explained and name in run.reason),
         f"Where channel {name} is missing, the FailureReason does not name it: its reader has to "
         "guess which of the names is wrong.",
-        run,
     )
 
 
@@ -159,11 +144,10 @@ def test_c43_an_empty_channel_is_named(trial, channel):
     for file in [path for path in folder.rglob("*") if path.is_file()]:
         file.unlink()
     run = trial.run()
-    must(
+    run.must(
         run.completed or (run.explained and channel["ChannelName"] in run.reason),
         f"Where channel {channel['ChannelName']} is empty, the FailureReason does not name it: a "
         "wrong S3Uri looks like a fault of the program.",
-        run,
     )
 
 
@@ -172,11 +156,8 @@ def test_c43_markers_are_no_data(trial, channel):
     folder = trial.copy_data(channel)
     for name in ("_SUCCESS", ".hidden.crc", "folder"):
         (folder / name).touch()
-    run = trial.run()
-    must(
-        run.completed,
-        "A marker file that another program left in S3 is read as data: the job fails.",
-        run,
+    trial.run().must_complete(
+        "A marker file that another program left in S3 is read as data: the job fails."
     )
 
 
@@ -185,13 +166,10 @@ def test_c43_file_names_may_have_blanks_and_any_letters(trial, channel):
     folder = trial.copy_data(channel)
     for number, file in enumerate(sorted(path for path in folder.rglob("*") if path.is_file())):
         file.rename(file.with_name(f"Größe {number} ☃{file.suffix}"))
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "A file whose name has a blank or a letter outside ASCII can't be read: the job fails "
         "though its data is right. (If the names matter to your algorithm, name this test in "
-        "[skip] of contract.ini.)",
-        run,
+        "[skip] of contract.ini.)"
     )
 
 
@@ -200,30 +178,25 @@ def test_c44_bookkeeping_files_beside_the_channels_are_no_channels(trial, tmp_pa
     (tmp_path / "manifest").write_text("{}")
     for name in ("checkpoints", *(each["ChannelName"] for each in trial.job.channels)):
         trial.mount(tmp_path / "manifest", f"/opt/ml/input/data/{name}-manifest", "readonly")
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "Everything under /opt/ml/input/data is taken for a channel: the service puts files of its "
-        "own there, and the job fails. Take the names from inputdataconfig.json.",
-        run,
+        "own there, and the job fails. Take the names from inputdataconfig.json."
     )
 
 
 def test_c45_the_input_is_only_read(ordinary):
     """C45: a channel is read-only in FastFile mode and on most file systems."""
-    must(
+    ordinary.must(
         ordinary.code == 0 and not ordinary.find("(?i)read-only file system"),
         "The program writes into /opt/ml/input, which is read-only here as it may be on SageMaker: "
         "the job fails. A cache belongs into /tmp.",
-        ordinary,
     )
 
 
 def test_c46_fast_file_mode_works(trial):
     """C46: FastFile has the same folders, streamed, and asks for no change of the program."""
     trial.configure_channels(TrainingInputMode="FastFile")
-    run = trial.run()
-    must(run.completed, "FastFile mode is refused: large data must be copied before a job.", run)
+    trial.run().must_complete("FastFile mode is refused: large data must be copied before a job.")
 
 
 def test_c50_pipe_mode_is_refused(trial, channel):
@@ -231,11 +204,10 @@ def test_c50_pipe_mode_is_refused(trial, channel):
     trial.configure_channels(TrainingInputMode="Pipe")
     trial.job.request["InputDataConfig"] = []
     run = trial.run()
-    must(
+    run.must(
         run.explained and re.search("(?i)pipe", run.reason),
         "Pipe mode is not refused by a sentence that names it: the program looks for files that "
         "never come, and hangs or fails without a reason.",
-        run,
     )
 
 
@@ -247,29 +219,24 @@ def test_c51_files_lie_in_folders_of_their_own(trial, channel):
     deep.mkdir(parents=True)
     for file in files:
         file.rename(deep / file.name)
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "Files in sub-folders of a channel are not found: a job on a manifest or on partitioned "
         "data fails. (If the folders matter to your algorithm, name this test in [skip] of "
-        "contract.ini.)",
-        run,
+        "contract.ini.)"
     )
 
 
 def test_c52_a_share_of_the_files_works(trial):
     """C52: with ShardedByS3Key a host sees its share of the files; one host has them all."""
     trial.configure_channels(S3DistributionType="ShardedByS3Key")
-    run = trial.run()
-    must(run.completed, "ShardedByS3Key is refused: jobs can't divide data among hosts.", run)
+    trial.run().must_complete("ShardedByS3Key is refused: jobs can't divide data among hosts.")
 
 
 def test_c53_each_channel_has_a_mode_of_its_own(trial, channel):
     """C53: one channel may come as FastFile and the others as File."""
     channel["InputMode"] = "FastFile"
     trial.configure_channels()
-    run = trial.run()
-    must(run.completed, "Channels with different input modes are refused.", run)
+    trial.run().must_complete("Channels with different input modes are refused.")
 
 
 # ---- Hosts ---------------------------------------------------------------------------------
@@ -279,12 +246,9 @@ def test_c34_three_keys_of_resourceconfig_are_enough(trial):
     """C34: current_host, hosts and network_interface_name are promised, no more."""
     promised = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth1"}
     trial.configure("resourceconfig", promised)
-    run = trial.run()
-    must(
-        run.completed,
+    trial.run().must_complete(
         "The program needs keys of resourceconfig.json that AWS does not promise: it fails on "
-        "the day, or in the region, where they are missing.",
-        run,
+        "the day, or in the region, where they are missing."
     )
 
 
@@ -293,5 +257,4 @@ def test_c38_a_topology_is_ignored(trial):
     config = resource_config(trial.job.request, "algo-1", ["algo-1"])
     topology = [{"hostName": "algo-1", "capacityUnitId": "1"}]
     trial.configure("resourceconfig", {**config, "topology": topology})
-    run = trial.run()
-    must(run.completed, "The program can't read a `topology` in resourceconfig.json.", run)
+    trial.run().must_complete("The program can't read a `topology` in resourceconfig.json.")

@@ -22,16 +22,14 @@ def as_arguments(kind):
 def test_c1_the_word_train_starts_a_training(ordinary):
     """C1: the service runs `docker run IMAGE train`, and exit code 0 is a completed job."""
     for name in SETTINGS["short"]:
-        must(
+        ordinary.must(
             f'"{name}"' not in ordinary.reason,
             f"The image refuses {name}, which is in [short] of {settings_file().name}: name there "
             "what makes a run of your model short.",
-            ordinary,
         )
-    must(
+    ordinary.must(
         ordinary.code == 0,
         'Started as SageMaker starts it, with the word "train", the image fails: every job will.',
-        ordinary,
     )
 
 
@@ -60,11 +58,10 @@ def stopped(image, tmp_path_factory):
     trial = Trial(image, tmp_path_factory.mktemp("stopped"))
     trial.configure("hyperparameters", hyperparameters("long"))
     run = trial.start()
-    must(
+    run.must(
         run.trains(),
         "The [long] run of contract.ini ended before it could be stopped, or its log has no line "
         "that matches `training`: mend contract.ini.",
-        run,
     )
     run.stop()
     yield run.end()
@@ -73,22 +70,20 @@ def stopped(image, tmp_path_factory):
 
 def test_c5_c6_sigterm_ends_the_training_in_time(stopped):
     """C5, C6: a job is stopped by SIGTERM to the first process, and after 120 s by SIGKILL."""
-    must(
+    stopped.must(
         stopped.code != 137,
         f"SIGTERM did not end the training within {GRACE} s: when a job is stopped or "
         "hits its time limit, SageMaker kills it after 120 s, and the model is lost. "
         "The program must be the first process (no shell before it, or `exec`) and handle SIGTERM.",
-        stopped,
     )
 
 
 def test_c5_a_stopped_training_leaves_what_it_learned(stopped):
     """C5: what is in /opt/ml/model when the container ends is uploaded, of a stopped job too."""
-    must(
+    stopped.must(
         stopped.model_files() or any(stopped.trial.checkpoints.iterdir()),
         "After SIGTERM there is neither a model nor a checkpoint: whoever stops a job, or hits its "
         "time limit, has paid for nothing. Save the model before the program ends.",
-        stopped,
     )
 
 
@@ -105,23 +100,19 @@ def test_c7_no_init_stands_before_the_program(config):
 def test_c8_without_any_word_it_trains_too(trial, config):
     """C8: with ContainerEntrypoint alone no "train" comes; nor in the SDK's local mode (C112)."""
     program, *words = config.get("Entrypoint") or ["train"]
-    run = trial.run(words, ["--entrypoint", program])
-    must(
-        run.completed,
+    trial.run(words, ["--entrypoint", program]).must_complete(
         "Without a word the image does not train: a job with ContainerEntrypoint, and the local "
-        "mode of AWS's SDK, fail.",
-        run,
+        "mode of AWS's SDK, fail."
     )
 
 
 def test_c9_arguments_take_the_place_of_train(trial):
     """C9: with ContainerArguments the program gets those words alone."""
     run = trial.run(as_arguments("wrong"))
-    must(
+    run.must(
         run.code not in (0, 137) and any(name in "".join(run.log) for name in SETTINGS["wrong"]),
         f"{' '.join(as_arguments('wrong'))} is not refused: ContainerArguments do not reach the "
         "program, and a job trains with other settings than those that were asked for.",
-        run,
     )
 
 
@@ -129,31 +120,26 @@ def test_c10_entrypoint_and_arguments_together_train(trial, config):
     """C10: with both the service runs `docker run --entrypoint E IMAGE ARGUMENTS`."""
     program, *words = config.get("Entrypoint") or ["train"]
     words += as_arguments("short")
-    run = trial.run(words, ["--entrypoint", program])
-    must(
-        run.completed,
+    trial.run(words, ["--entrypoint", program]).must_complete(
         "With the words `--name value` in place of `train` the image does not train: a job with "
-        "ContainerEntrypoint and ContainerArguments fails.",
-        run,
+        "ContainerEntrypoint and ContainerArguments fails."
     )
 
 
 def test_c14_it_needs_no_terminal(ordinary):
     """C14: there is no terminal, and nothing comes from stdin."""
-    must(
+    ordinary.must(
         ordinary.code == 0 and not ordinary.find(r"(?i)not a (tty|terminal)|inappropriate ioctl"),
         "The program asks for a terminal: on SageMaker there is none, and the job fails.",
-        ordinary,
     )
 
 
 def test_c22_serve_is_refused(trial):
     """C22: an endpoint starts the image with "serve"."""
     run = trial.run(["serve"])
-    must(
+    run.must(
         run.code not in (0, 137) and run.find("serve") and not run.model_files(),
         'Started with "serve" the image does not refuse: an endpoint that is made of it by mistake '
         "would train, or hang until its health check gives up. (If it serves, name this "
         "test in [skip] of contract.ini.)",
-        run,
     )

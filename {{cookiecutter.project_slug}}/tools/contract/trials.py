@@ -35,19 +35,10 @@ LIMIT = SETTINGS.getint("limits", "run")
 GRACE = SETTINGS.getint("limits", "stop")
 
 
-def must(holds: object, consequence: str, run: Run | None = None) -> None:
-    """Fail with what it means on SageMaker that this does not hold, and the end of the log."""
-    if holds:
-        return
-    lines = [consequence]
-    if run:
-        run.end(kill=True)
-        if run.code not in (0, 137):
-            lines += ["", f"FailureReason: {failure_reason(run.host)}"]
-        lines += ["", f"The log of this run, which ended with exit code {run.code}, ends:"]
-        lines += [f"    {line}" for line in run.log[-8:]]
-        lines += [f"Its files: {relative(run.trial.job.folder)}"]
-    pytest.fail("\n".join(lines), pytrace=False)
+def must(holds: object, consequence: str) -> None:
+    """Fail with what it means on SageMaker that this does not hold."""
+    if not holds:
+        pytest.fail(consequence, pytrace=False)
 
 
 def hyperparameters(kind: str) -> dict[str, str]:
@@ -195,6 +186,22 @@ class Run:
     def code(self) -> int | None:
         """The exit code, once it has ended."""
         return self.host.code
+
+    def must(self, holds: object, consequence: str) -> None:
+        """As the function; the end of the log stands below."""
+        if holds:
+            return
+        self.end(kill=True)
+        lines = [consequence]
+        if self.code not in (0, 137):
+            lines += ["", f"FailureReason: {failure_reason(self.host)}"]
+        lines += ["", f"The log of this run, which ended with exit code {self.code}, ends:"]
+        lines += [f"    {line}" for line in self.log[-8:]]
+        must(False, "\n".join([*lines, f"Its files: {relative(self.trial.job.folder)}"]))
+
+    def must_complete(self, consequence: str) -> None:
+        """Fail where the job is not Completed, or has no model."""
+        self.must(self.completed, consequence)
 
     @property
     def completed(self) -> bool:
