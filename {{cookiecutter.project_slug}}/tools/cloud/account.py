@@ -67,15 +67,19 @@ def assume(aws: Aws, role: str, external_id: str | None) -> Aws:
     return Aws(aws.region, None, credentials, aws.dry_run)
 
 
-def find_stack(aws: Aws, stack: str) -> dict | None:
-    """Return what CloudFormation says of a stack; None where there is none."""
+def find_stack(aws: Aws, stack: str, unasked: str = "") -> dict | None:
+    """Return what CloudFormation says of a stack; None where there is none.
+
+    `unasked` is what remains unknown where the caller may not ask: said, it is no error.
+    """
+    query = ("cloudformation", "describe-stacks", {"StackName": stack})
     try:
-        found = aws.answer("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"]
-        return found[0] if found else None
+        found = aws.ask(unasked, *query) if unasked else aws.call(*query)
     except AwsError as error:
         if error.code == "ValidationError":
             return None
         raise
+    return None if found is None else next(iter(found["Stacks"]), None)
 
 
 def outputs_of(stack: dict | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api_model import member
-from cloud.account import outputs_of
+from cloud.account import find_stack, outputs_of
 from cloud.aws import Aws, AwsError
 from cloud.request import (
     BUCKET_PLACEHOLDER,
@@ -42,18 +42,6 @@ GIVEN_BY_POLICY = {
 QUOTA = re.compile(r"limit '(.+?)' is .* utilization of (\d+) .* delta of (\d+)")
 
 
-def stack_of(aws: Aws, stack: str) -> dict:
-    """Return the repository's CloudFormation stack; nothing where there is none."""
-    what = f"role and bucket of the stack {stack}"
-    try:
-        found = aws.ask(what, "cloudformation", "describe-stacks", {"StackName": stack})
-    except AwsError as error:
-        if error.code == "ValidationError":  # there is no such stack
-            return {}
-        raise
-    return found["Stacks"][0] if found else {}
-
-
 def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) -> tuple[dict, dict]:
     """Return the request with role and bucket in place of the placeholders, and the stack.
 
@@ -66,7 +54,7 @@ def fill_in(request: dict, options: argparse.Namespace, aws: Aws, stack: str) ->
     bucket = options.bucket or os.environ.get("SAGEMAKER_BUCKET")
     wanted = BUCKET_PLACEHOLDER.search(json.dumps(request))
     if not role or (wanted and not bucket):
-        found = stack_of(aws, stack)
+        found = find_stack(aws, stack, f"role and bucket of the stack {stack}") or {}
         outputs = outputs_of(found)
         role = role or outputs.get("ExecutionRoleArn")
         bucket = bucket or outputs.get("BucketName")
