@@ -210,9 +210,10 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
         lead = refuser(message) or "ask whoever manages the account"
         sentence = f"You may not call {operation}: {lead}. AWS says: {shorten(message)}"
         return AwsError(sentence, code, message)
-    for pattern, word, sentence in SENTENCES:
+    for pattern, known in SENTENCES.items():
         match = re.search(pattern, code) or re.search(pattern, message)
         if match:
+            word, _, sentence = known.partition(": ")
             text = sentence.format(*[match[0], *match.groups()], region=region)
             return AwsError(text, word, message)
     if signing_in:
@@ -228,7 +229,7 @@ def error_of(stderr: str, region: str, words: tuple[str, ...] = ()) -> AwsError:
 
 def refuser(message: str) -> str:
     """Return what to do where it is not the account's own policies that refuse; else nothing."""
-    found = ((re.search(pattern, message), lead) for pattern, lead in REFUSERS)
+    found = ((re.search(pattern, message), lead) for pattern, lead in REFUSERS.items())
     return next((lead.format(match[0]) for match, lead in found if match), "")
 
 

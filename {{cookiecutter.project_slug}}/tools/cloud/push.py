@@ -43,58 +43,40 @@ NEW_REPOSITORY = (
 )
 TEMPLATE = Path(__file__).with_name("repository.yaml")
 
+# fmt: off
 # What the last lines of an engine mean, whatever it did.
-ENGINE_FAULTS = (
-    (
-        r"[Nn]o space left on |don't have enough free space in",
+ENGINE_FAULTS = {
+    r"[Nn]o space left on |don't have enough free space in":
         "{what} failed, the disk is full: make room ({engine} system prune), then run this again.",
-    ),
-    (
-        r"buildx component is missing",
+    r"buildx component is missing":
         "docker can't build without buildx: install docker-buildx-plugin (Debian: docker-buildx), "
         "then run this again.",
-    ),
-    (
-        r"exec /bin/(?:ba)?sh: exec format error",
+    r"exec /bin/(?:ba)?sh: exec format error":
         "{what} failed, this machine can't run what is for {platform}: install its emulation "
         "(Debian: qemu-user-binfmt), then run this again.",
-    ),
-    (
-        r"cannot allocate memory|exit code: 137",
+    r"cannot allocate memory|exit code: 137":
         "{what} failed, the memory was full: give {engine} more, then run this again.",
-    ),
-)
+}
 # What its last line means where it spoke with the registry.
-REGISTRY_FAULTS = (
-    (
-        r"immutable",
+REGISTRY_FAULTS = {
+    r"immutable":
         "the tag {tag} was taken meanwhile, and tags are immutable: run this again, it will find "
         "that image.",
-    ),
-    (
-        r"token has expired|basic auth credentials|nauthorized",
+    r"token has expired|basic auth credentials|nauthorized":
         "{what} failed, the login to ECR does not hold ({words}): run this again.",
-    ),
-    (
-        r"name unknown|RepositoryNotFound",
+    r"name unknown|RepositoryNotFound":
         "{what} failed, ECR has no repository {repository}: make deploy, or run this again without "
         "--no-create.",
-    ),
-    (
-        r"toomanyrequests|\b50[0234]\b|Service Unavailable",
+    r"toomanyrequests|\b50[0234]\b|Service Unavailable":
         "{what} failed, ECR is busy ({words}): run this again in a minute.",
-    ),
-    (
-        r"denied|not authorized|orbidden|HTTP 403",
+    r"denied|not authorized|orbidden|HTTP 403":
         "{what} failed, ECR refuses you ({words}): ask for the right to push to {repository}, by "
         "your own policy and by the repository's.",
-    ),
-    (
-        r"no such host|time.*out|connect|EOF|broken pipe|TLS",
+    r"no such host|time.*out|connect|EOF|broken pipe|TLS":
         "{what} failed, {registry} can't be reached ({words}): look at network and proxy, then run "
         "this again; what has arrived stays there.",
-    ),
-)
+}
+# fmt: on
 
 
 def push(arguments: Sequence[str]) -> int:
@@ -111,10 +93,8 @@ def push(arguments: Sequence[str]) -> int:
     try:
         pushed = Push(options).run()
     except UserError as error:
-        # Behind a colon no sentence begins.
-        text = re.sub(
-            "^(The|There|You|Your|Nothing|Something) ", lambda found: found[0].lower(), str(error)
-        )
+        # Behind a colon no sentence begins; a name has another capital, such as SageMaker.
+        text = re.sub(r"^[A-Z](?=[a-z]*\b)", lambda found: found[0].lower(), str(error))
         raise UserError(f"Not pushed: {text}") from error
     except KeyboardInterrupt:
         raise UserError(
@@ -332,9 +312,13 @@ class Push:
         known = explain(tail)
         if known:
             return UserError(known)
-        found = [sentence for pattern, sentence in ENGINE_FAULTS if re.search(pattern, tail)]
+        found = [
+            sentence for pattern, sentence in ENGINE_FAULTS.items() if re.search(pattern, tail)
+        ]
         if what != "the build":  # whose words may be of anything
-            found += [each for pattern, each in REGISTRY_FAULTS if re.search(pattern, words)]
+            found += [
+                each for pattern, each in REGISTRY_FAULTS.items() if re.search(pattern, words)
+            ]
         sentence = (found or ["{what} failed ({words}): mend that, then run this again."])[0]
         known = {"what": what, "words": words, "platform": image.PLATFORM, **vars(self)}
         return UserError(sentence.format(**known))
