@@ -232,7 +232,14 @@ class BoostedTreesTest {
       "0,1,2,3     | , line 3: 4 fields, but the header has 3.",
       "3,1,2       | , line 3, column \"is_male\": 3 is neither 0 nor 1.",
       "0.5,1,2     | , line 3, column \"is_male\": 0.5 is neither 0 nor 1.",
-      "no,1,2      | , line 3, column \"is_male\": \"no\" is not a number.",
+      "no,1,2      | , line 3, column \"is_male\": \"no\" is neither 0 nor 1: write 1 for one "
+          + "class, 0 for the other.",
+      "is_male,a,b | , line 3, column \"is_male\": \"is_male\" is the name of the column: leave "
+          + "out this second header.",
+      "0,a,1       | , line 3, column \"a\": \"a\" is the name of the column: leave out this "
+          + "second header.",
+      "0,5\",1     | , line 3: quotation marks must enclose a whole cell, and each within it "
+          + "stands twice.",
       "`,1,2`      | , line 3, column \"is_male\": the target is empty.",
   })
   void badRowIsOneSentence(String row, String sentence) throws IOException {

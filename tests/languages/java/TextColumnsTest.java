@@ -131,7 +131,17 @@ class TextColumnsTest {
   void targetIsOfNumbers() throws IOException {
     Path file = write("a.csv", "is_male,a\nno,x\n");
 
-    assertEquals(file + ", line 2, column \"is_male\": \"no\" is not a number.", failure(file));
+    assertEquals(file + ", line 2, column \"is_male\": \"no\" is neither 0 nor 1: write 1 for one "
+        + "class, 0 for the other.", failure(file));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"5\" pipe", "a \"good\" pipe", "a 5\"\" pipe", " \"pipe\""})
+  void quotationMarkThatEnclosesNoCellIsRefused(String cell) throws IOException {
+    Path file = write("a.csv", "is_male,a\n0,x\n1,\"5\"\" pipe\"\n0,%s\n".formatted(cell));
+
+    assertEquals(file + ", line 4: quotation marks must enclose a whole cell, and each within it "
+        + "stands twice.", failure(file));
   }
 
   @Test

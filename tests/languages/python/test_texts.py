@@ -112,6 +112,9 @@ def test_a_file_is_read_in_pieces_that_end_where_a_row_ends(write, saved, monkey
 
 MARKS = {
     "within a cell": '5" pipe',
+    "two within a cell": 'a "good" pipe',
+    "twice within a cell": 'a 5"" pipe',
+    "behind a blank": ' "pipe"',
     "behind a cell": '"5" pipe',
     "never closed": '"pipe',
 }
@@ -191,9 +194,11 @@ def test_what_is_a_number_gone_wrong_makes_no_column_of_text(write, cell):
 
 
 def test_the_target_is_no_text(write):
-    assert_refused(
-        'FILE, line 2, column "is_male": "no" is not a number.', write("is_male,a\nno,1\nyes,2\n")
+    sentence = (
+        'FILE, line 2, column "is_male": "no" is neither 0 nor 1: '
+        "write 1 for one class, 0 for the other."
     )
+    assert_refused(sentence, write("is_male,a\nno,1\nyes,2\n"))
 
 
 # ---- What is refused -----------------------------------------------------------------------

@@ -227,12 +227,21 @@ ROWS = [
     ("0,1,2,", ": 4 fields, but the header has 3."),
     ("3,1,2", ', column "is_male": 3 is neither 0 nor 1.'),
     ("0.5,1,2", ', column "is_male": 0.5 is neither 0 nor 1.'),
-    ("no,1,2", ', column "is_male": "no" is not a number.'),
+    (
+        "no,1,2",
+        ', column "is_male": "no" is neither 0 nor 1: write 1 for one class, 0 for the other.',
+    ),
+    (
+        "is_male,a,b",
+        ', column "is_male": "is_male" is the name of the column: leave out this second header.',
+    ),
+    ("1,1,b", ', column "b": "b" is the name of the column: leave out this second header.'),
+    ('1,5",1', ": quotation marks must enclose a whole cell, and each within it stands twice."),
     (",1,2", ', column "is_male": the target is empty.'),
     (",,", ', column "is_male": the target is empty.'),
 ]
 # Which make a column of text where they come first.
-FIRST_TEXTS = {"0,1,abc", "0,1_0,1", "0,0x10,1", "0,yes,1", "0,2020-01-01,1", '0,"x,y",1'}
+FIRST_TEXTS = {"0,1,abc", "1,1,b", "0,1_0,1", "0,0x10,1", "0,yes,1", "0,2020-01-01,1", '0,"x,y",1'}
 
 
 @pytest.mark.parametrize(

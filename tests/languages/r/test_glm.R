@@ -424,6 +424,11 @@ test_that("a quotation mark that is not closed on its line is told", {
     expect_sentence(file, paste("FILE, line 100:", marks))
   }
   expect_sentence(write_file('is_male,"a\nb",c\n0,1,2\n'), paste("FILE, line 1:", marks))
+  # In a column of text too, below cells that are written as they must be.
+  for (cell in c('5" pipe', 'a "good" pipe', 'a 5"" pipe')) {
+    head <- '\ufeff"is_male",a,"b"\n0,1,"x, ""y"""\n1,2,""\n0,3,"""z"\n'
+    expect_sentence(write_file(head, "0,1,", cell, "\n"), paste("FILE, line 5:", marks))
+  }
 })
 
 test_that("a compressed file is read as a whole where memory has room, and nothing stays of it", {
@@ -563,6 +568,9 @@ test_that("what is no row of numbers is named with file, line and column", {
   expect_cell(",1,2,3", ', column "is_male": the target is empty.')
   expect_cell("0,Inf,2,3", ', column "a": "Inf" is not a number.')
   expect_cell("0,na,2,3", ', column "a": "na" is not a number: a missing value is an empty cell.')
+  second <- '"%s" is the name of the column: leave out this second header.'
+  expect_cell("is_male,a,b,c", paste(', column "is_male":', sprintf(second, "is_male")))
+  expect_cell("0,1,b,3", paste(', column "b":', sprintf(second, "b")))
   expect_cell("3,1,2,3", ', column "is_male": 3 is neither 0 nor 1.')
   expect_cell("0.5,1,2,3", ', column "is_male": 0.5 is neither 0 nor 1.')
   expect_cell("0,1,2", ": 3 fields, but the header has 4.")
@@ -834,7 +842,8 @@ test_that("what is no text is named with file, line and column", {
   }
   expect_sentence(write_file(head, "0,x,y\n"), 'FILE, line 4, column "b": "y" is not a number.')
   expect_sentence(write_file("is_male,a\nx,y\n"), paste(
-    'FILE, line 2, column "is_male": "x" is not a number.'
+    'FILE, line 2, column "is_male": "x" is neither 0 nor 1:',
+    "write 1 for one class, 0 for the other."
   ))
   table <- make_mixed()
   table$island <- "Dream"

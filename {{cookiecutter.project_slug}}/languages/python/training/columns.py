@@ -13,6 +13,7 @@ from job.log import log
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan", re.ASCII | re.IGNORECASE)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 GROUPED = re.compile(r"[+-]?\d[\d.,' \u00a0\u202f]*\d", re.ASCII)
+LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
 # What other programs write in place of a number; an empty cell has no value.
 TRUTHS = {"true": "1", "false": "0", "": None}
 BLANKS = " \t"  # around a cell, of which they are no part
@@ -65,6 +66,27 @@ class Columns:
                 numbers[name][padded] = codes.get(text)
             _refuse_many(name, codes)
         return numbers
+
+    def fault_of(self, name: str, text: str) -> str:
+        """Return what is wrong with a cell of a column; an empty text if nothing is."""
+        if name in self.codes:
+            if is_missing(text):
+                return f'"{text}": a missing value is an empty cell'
+            if self.agreed and text and text not in self.codes[name]:
+                stray = find_stray(self.codes[name])
+                where = f', where "{stray}" makes the column text' if stray else ""
+                return f'"{text}" is in no row of training{where}'
+            return ""
+        if text == name:
+            return f'"{text}" is the name of the column: leave out this second header'
+        if name == self.target and is_text(text):
+            return f'"{text}" is neither 0 nor 1: write 1 for one class, 0 for the other'
+        number = TRUTHS.get(text.lower(), text)
+        if number and (not NUMBER.fullmatch(number) or abs(float(number)) > LARGEST):
+            return f'"{text}" is not a number{find_remedy(text)}'
+        if name == self.target and (not number or float(number) not in (0, 1)):
+            return f"{text} is neither 0 nor 1" if text else "the target is empty"
+        return ""
 
     def agree(self) -> dict[int, numpy.ndarray]:
         """Number the texts of all hosts anew, sorted by code point; every host must call it.

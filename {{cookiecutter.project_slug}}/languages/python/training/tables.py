@@ -4,6 +4,7 @@ polars reads some rows at a time; where it fails, or what it read looks odd, a s
 place for the message.
 """
 
+import collections
 import contextlib
 import csv
 import gzip
@@ -18,21 +19,11 @@ from typing import BinaryIO
 import numpy
 import polars
 
-from columns import (
-    BLANKS,
-    NUMBER,
-    TRUTHS,
-    Columns,
-    find_remedy,
-    find_stray,
-    is_missing,
-    is_text,
-)
+from columns import BLANKS, NUMBER, TRUTHS, Columns, is_text
 from job import TrainingFailure, cluster
 from job.files import name_of, named
 from job.log import log
 
-LARGEST = 3.4e38  # of a 32-bit float, as XGBoost stores the features
 # Bytes of CSV that are read at once, few at first, to see what they are, and numbers of Parquet,
 # where polars unpacks a whole group of rows each time.
 PIECE = 2**16, 2**22
@@ -92,13 +83,20 @@ def read_tables(
     Blanks around a cell are not part of it.
     """
     _check_columns(path, header, columns)
-    read = _read_parquet if _is_parquet(path) else _read_csv
+    is_checked = _is_parquet(path)
+    read = _read_parquet if is_checked else _read_csv
     try:
         with named(path):
             for table in read(path, header, columns):
+                numbers = columns.number(table)
+                marked = ('"' in text for texts in numbers.values() for text in texts)
+                if not is_checked and any(marked):
+                    is_checked = True
+                    # polars leaves some marks as they are that enclose no cell: this refuses them.
+                    collections.deque(_csv_rows(path), maxlen=0)
                 codes = [
                     polars.col(name).replace_strict(texts, return_dtype=polars.Float32)
-                    for name, texts in columns.number(table).items()
+                    for name, texts in numbers.items()
                 ]
                 features = table.with_columns(codes)[columns.features].to_numpy(order="c")
                 targets = table[columns.target].to_numpy()
@@ -191,21 +189,8 @@ def _find_fault(path: Path, header: list[str], columns: Columns) -> None:
     for place, row in rows:
         _check_length(place, row, header)
         for name, text in zip(header, (cell.strip(BLANKS) for cell in row), strict=True):
-            cell = f'{place}, column "{name}"'
-            if name in columns.codes:
-                if is_missing(text):
-                    raise TrainingFailure(f'{cell}: "{text}": a missing value is an empty cell.')
-                if columns.agreed and text and text not in columns.codes[name]:
-                    stray = find_stray(columns.codes[name])
-                    where = f', where "{stray}" makes the column text' if stray else ""
-                    raise TrainingFailure(f'{cell}: "{text}" is in no row of training{where}.')
-                continue
-            number = TRUTHS.get(text.lower(), text)
-            if number and (not NUMBER.fullmatch(number) or abs(float(number)) > LARGEST):
-                raise TrainingFailure(f'{cell}: "{text}" is not a number{find_remedy(text)}.')
-            if name == columns.target and (not number or float(number) not in (0, 1)):
-                problem = f"{text} is neither 0 nor 1" if text else "the target is empty"
-                raise TrainingFailure(f"{cell}: {problem}.")
+            if fault := columns.fault_of(name, text):
+                raise TrainingFailure(f'{place}, column "{name}": {fault}.')
 
 
 def _check_length(place: str, row: list[str], header: list[str]) -> None:

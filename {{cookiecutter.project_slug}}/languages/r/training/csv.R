@@ -75,6 +75,11 @@ read_quickly <- function(path, header, schema, skip = 0) {
     column <- if (name %in% schema$texts) as_texts(column) else as_numbers(column)
     if (name != schema$target || isTRUE(all(column == 0 | column == 1))) column
   }, table, header)
+  # fread() also takes marks that enclose no cell for a part of it.
+  has_marks <- any(grepl('"', unlist(lapply(table[schema$texts], unique)), fixed = TRUE))
+  if (has_marks && has_stray_marks(readChar(path, file.size(path), useBytes = TRUE))) {
+    return(NULL)
+  }
   # A row that ends early is filled.
   short <- is.na(table[[length(header)]])
   is_odd <- any(lengths(table) == 0) || (any(short) && (skip > 0 || !all_end(path, short, header)))
@@ -323,12 +328,6 @@ read_lines <- function(connection, file, count = 10000) {
   lines
 }
 
-number_pattern <- "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
-grouped_pattern <- "^[+-]?[0-9][0-9.,' \u00a0\u202f]*[0-9]$"
-missing_pattern <- "^(NA|#N/A|[+-]?[Nn][Aa][Nn])?$"
-# What other programs write for a missing value.
-kin <- c("na", "n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
-
 parse_rows <- function(file, numbers, rows, header, schema) {
   ragged <- which(lengths(rows) != length(header))[1]
   # What comes before is read first, so that the first fault of the file is the one that is named.
@@ -356,7 +355,7 @@ parse_rows <- function(file, numbers, rows, header, schema) {
     name <- header[vapply(bad, `[`, TRUE, row)][1]
     job$fail(
       sprintf('%s, line %d, column "%s": ', job$name_of(file), numbers[row], name),
-      fault_of(cells[row, name], table[[name]][row], name %in% schema$texts, schema$levels[[name]])
+      fault_of(cells[row, name], table[[name]][row], name, schema)
     )
   }
   if (!is.na(ragged)) {
@@ -368,23 +367,23 @@ parse_rows <- function(file, numbers, rows, header, schema) {
   table
 }
 
-parse_numbers <- function(cells) {
-  plain <- sub("^false$", "0", sub("^true$", "1", cells, ignore.case = TRUE), ignore.case = TRUE)
-  as.numeric(ifelse(grepl(number_pattern, plain), plain, NA))
-}
-
-fault_of <- function(cell, value, is_text, levels) {
+fault_of <- function(cell, value, name, schema) {
+  is_text <- name %in% schema$texts
   if (is.na(cell)) {
     "the target is empty."
   } else if (tolower(cell) %in% kin) {
     no_number <- if (is_text) "" else " is not a number"
     sprintf('"%s"%s: a missing value is an empty cell.', cell, no_number)
   } else if (is_text) {
-    stray <- find_stray(levels)
+    stray <- find_stray(schema$levels[[name]])
     where <- if (is.na(stray)) "" else sprintf(', where "%s" makes the column text', stray)
     sprintf('"%s" is in no row of training%s.', cell, where)
   } else if (is.finite(value)) {
     paste(cell, "is neither 0 nor 1.")
+  } else if (cell == name) {
+    sprintf('"%s" is the name of the column: leave out this second header.', cell)
+  } else if (name == schema$target && !can_be_number(cell)) {
+    sprintf('"%s" is neither 0 nor 1: write 1 for one class, 0 for the other.', cell)
   } else if (!grepl(number_pattern, cell) && grepl(grouped_pattern, cell)) {
     sprintf(
       '"%s" is not a number: write a point for decimals, and nothing between thousands.', cell

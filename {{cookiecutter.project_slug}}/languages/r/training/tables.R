@@ -82,6 +82,17 @@ find_texts <- function(file, header) {
   if (has_rows) header[is_text %in% TRUE]
 }
 
+number_pattern <- "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+grouped_pattern <- "^[+-]?[0-9][0-9.,' \u00a0\u202f]*[0-9]$"
+missing_pattern <- "^(NA|#N/A|[+-]?[Nn][Aa][Nn])?$"
+# What other programs write for a missing value.
+kin <- c("na", "n/a", "null", "none", "nil", "\\n", "?", "-", "--", ".")
+
+parse_numbers <- function(cells) {
+  plain <- sub("^false$", "0", sub("^true$", "1", cells, ignore.case = TRUE), ignore.case = TRUE)
+  as.numeric(ifelse(grepl(number_pattern, plain), plain, NA))
+}
+
 # What is no number, but has a remedy, is told as a fault of one.
 can_be_number <- function(cells) {
   grepl(number_pattern, cells) | grepl(grouped_pattern, cells) |
@@ -171,11 +182,16 @@ unpack <- function(packed) {
   readBin(connection, "raw", 2^26)
 }
 
-# Returns the fields of a line; none, if `strict`, where a quotation mark is not closed.
+# Whether there is a quotation mark that encloses no whole cell.
+has_stray_marks <- function(text) {
+  cell <- '(^(\\xef\\xbb\\xbf)?|[,\n])"[^"]*+(""[^"]*+)*+"(?=[,\r\n]|$)'
+  grepl('"', gsub(cell, "\\1", text, perl = TRUE, useBytes = TRUE), fixed = TRUE, useBytes = TRUE)
+}
+
+# Returns the fields of a line; none, if `strict`, where a quotation mark encloses no whole cell.
 split_line <- function(line, strict = TRUE) {
   if (grepl('"', line, fixed = TRUE)) {
-    is_odd <- lengths(gregexpr('"', line, fixed = TRUE)) %% 2 == 1
-    if (strict && is_odd) {
+    if (strict && has_stray_marks(line)) {
       return(character())
     }
     return(suppressWarnings(scan(text = line, what = "", sep = ",", quote = '"', quiet = TRUE)))

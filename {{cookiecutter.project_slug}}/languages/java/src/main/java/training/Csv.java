@@ -69,6 +69,9 @@ final class Csv {
       "[+-]?(nan|inf|infinity|(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?)|true|false");
   private static final String ZEROS = "there are zero bytes, as in a file that is no text or was "
       + "not written as a whole";
+  /** What is said of a cell that is not quoted as a whole. */
+  static final String MARKS =
+      ": quotation marks must enclose a whole cell, and each within it stands twice";
   private static final String AN_EMPTY_CELL = ": a missing value is an empty cell";
   private static final Pattern PUNCTUATED =
       Pattern.compile("[+-]?\\d+([.,' \u2019\u00a0\u202f]\\d+)+");
@@ -149,8 +152,7 @@ final class Csv {
   private static TrainingFailure explained(Path file, CsvParseException error) {
     Matcher quoted = MISPLACED_QUOTE.matcher(error.getMessage());
     return failure(file, quoted.find()
-        ? ", line " + quoted.group(1) + ": quotation marks must enclose a whole cell, and each "
-            + "within it stands twice"
+        ? ", line " + quoted.group(1) + MARKS
         : " can't be read: " + error.getMessage());
   }
 

@@ -108,6 +108,11 @@ final class Table {
       } else if (i > 0 || blank == null) {
         set(i, buffer, offset, length);
       }
+      boolean isNumber =
+          places != null && problem == null && i < places.length && !isText(places[i]);
+      if (!quoted && !isNumber && hasMark(buffer, offset, length)) {
+        problem = Csv.MARKS;
+      }
     }
 
     private void set(int i, char[] buffer, int offset, int length) {
@@ -115,7 +120,11 @@ final class Table {
         try {
           row[places[i]] = value(places[i], buffer, offset, length);
         } catch (IllegalArgumentException e) {
-          problem = "column \"%s\": %s".formatted(header.get(i), e.getMessage());
+          String name = header.get(i);
+          boolean again = name.equals(new String(buffer, offset, length).strip());
+          problem = ", column \"%s\": %s".formatted(name, again && !isText(places[i])
+              ? "\"%s\" is the name of the column: leave out this second header".formatted(name)
+              : e.getMessage());
         }
       }
     }
@@ -129,6 +138,9 @@ final class Table {
         return null;
       }
       if (places == null) {
+        if (problem != null) {
+          throw failure(problem);
+        }
         checkColumns();
         places = header.stream().mapToInt(Table.this::placeOf).toArray();
         return true;
@@ -141,7 +153,7 @@ final class Table {
         set(0, blank, 0, blank.length);
       }
       if (problem != null) {
-        throw failure(", " + problem);
+        throw failure(problem);
       }
       try {
         rows.add(row);
@@ -182,20 +194,44 @@ final class Table {
     return true;
   }
 
+  private static boolean hasMark(char[] buffer, int offset, int length) {
+    for (int i = offset; i < offset + length; i++) {
+      if (buffer[i] == '"') {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isText(int place) {
+    return place < categories.length && categories[place] != null;
+  }
+
   private int placeOf(String name) {
     return name.equals(columns.target()) ? categories.length : columns.features().indexOf(name);
   }
 
   private float value(int place, char[] buffer, int offset, int length) {
-    if (place < categories.length) {
-      if (categories[place] == null) {
-        return Csv.number(buffer, offset, length);
-      }
+    if (isText(place)) {
       // Blanks around a cell are not part of it.
       String text = new String(buffer, offset, length).strip();
       return text.isEmpty() ? Float.NaN : categories[place].code(text);
     }
-    float value = Csv.number(buffer, offset, length);
+    if (place < categories.length) {
+      return Csv.number(buffer, offset, length);
+    }
+    return target(buffer, offset, length);
+  }
+
+  private static float target(char[] buffer, int offset, int length) {
+    float value;
+    try {
+      value = Csv.number(buffer, offset, length);
+    } catch (IllegalArgumentException e) {
+      String cell = new String(buffer, offset, length).strip();
+      throw Csv.isText(cell) ? new IllegalArgumentException(
+          "\"%s\" is neither 0 nor 1: write 1 for one class, 0 for the other".formatted(cell)) : e;
+    }
     if (Float.isNaN(value)) {
       throw new IllegalArgumentException("the target is empty");
     }
