@@ -10,7 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.stream.Stream;
 import ml.dmlc.xgboost4j.java.DMatrix;
 import ml.dmlc.xgboost4j.java.XGBoostError;
@@ -21,7 +20,13 @@ import ml.dmlc.xgboost4j.java.XGBoostError;
  * <p>XGBoost4J can't do that without a GPU. Its library can, by the C interface, which JNA calls.
  */
 final class QuantileMatrix extends DMatrix {
-  private static final NativeLibrary XGBOOST = NativeLibrary.getInstance(library());
+  private static final NativeLibrary XGBOOST;
+
+  static {
+    // Else JNA asks ldconfig where libraries are.
+    System.setProperty("jna.platform.library.path", "");
+    XGBOOST = NativeLibrary.getInstance(library());
+  }
 
   private QuantileMatrix(long handle) {
     super(handle);
@@ -110,8 +115,8 @@ final class QuantileMatrix extends DMatrix {
     }
 
     private static String array(long address, String shape, String strides) {
-      return String.format(Locale.ROOT, "{\"data\": [%d, true], \"shape\": %s, \"strides\": %s, "
-          + "\"typestr\": \"<f4\", \"version\": 3}", address, shape, strides);
+      return "{\"data\": [%s, true], \"shape\": %s, \"strides\": %s, ".formatted(
+          address, shape, strides) + "\"typestr\": \"<f4\", \"version\": 3}";
     }
   }
 

@@ -141,6 +141,7 @@ enum Way {
   }
 
   private static String megabytes(long bytes) {
-    return String.format(Locale.ROOT, "%,d", (bytes + (1 << 20) - 1) >> 20);
+    // Without a locale, whose symbols take 20 ms to load.
+    return String.format((Locale) null, "%,d", (bytes + (1 << 20) - 1) >> 20);
   }
 }
