@@ -46,6 +46,17 @@ def test_channels_are_those_of_the_configuration_c32_c44(root):
     assert names == ["a.txt", "sub/b é.txt"]
 
 
+def test_what_systems_and_editors_leave_is_no_data(root, capsys):
+    folder = root / "input/data/training"
+    for name in ("desktop.ini", "Thumbs.db", "~$a.xlsx", "._a.txt", "a.txt~", "#a.txt#", "A.BAK"):
+        (folder / name).write_text("1\n")
+    assert read_channels(["training"]) == {"training": [folder / "a.txt"]}
+    assert capsys.readouterr().out == (
+        'Channel "training": #a.txt#, A.BAK, a.txt~ left out, as a backup: '
+        "rename it if it is data.\nChannels: training (1 file).\n"
+    )
+
+
 def test_folders_are_channels_without_the_configuration(root, capsys):
     (root / "input/config/inputdataconfig.json").unlink()
     (root / "input/data/training-manifest").write_text("{}")

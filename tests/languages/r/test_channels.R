@@ -34,6 +34,18 @@ test_that("the files of each channel are found, and only data", {
   ))
 })
 
+test_that("what systems and editors leave is no data", {
+  base <- local_opt_ml("input/data/a/x.csv" = "1")
+  left <- c("desktop.ini", "Thumbs.db", "~$x.xlsx", "._x.csv", "x.csv~", "#x.csv#", "X.BAK")
+  file.copy(file.path(base, "input/data/a/x.csv"), file.path(base, "input/data/a", left))
+  log <- capture.output(channels <- job$read_channels("a"))
+  expect_identical(basename(channels$a), "x.csv")
+  expect_identical(log[-1], c(
+    'Channel "a": #x.csv#, X.BAK, x.csv~ left out, as a backup: rename it if it is data.',
+    "Channels: a (1 file)."
+  ))
+})
+
 test_that("without inputdataconfig.json the folders are the channels", {
   base <- local_opt_ml("input/data/a/x.csv" = "1", "input/data/a-manifest" = "[]")
   log <- capture.output(channels <- job$read_channels("a"))

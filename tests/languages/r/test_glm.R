@@ -452,6 +452,20 @@ test_that("half a compressed file is not taken for a whole one", {
   expect_sentence(file, "FILE is damaged: it can't be unpacked.")
 })
 
+test_that("of a damaged compressed file one sentence is said, wherever the damage is", {
+  packed <- readBin(write_gzip(charToRaw("is_male,a\n1,2\n0,3\n")), "raw", 1000)
+  size <- length(packed)
+  for (place in c(12, size %/% 2, size - 5, size - 1)) {
+    base <- local_job()
+    bytes <- packed
+    bytes[place] <- xor(bytes[place], as.raw(0xff))
+    writeBin(bytes, file.path(base, "input/data/training/z.csv.gz"))
+    run <- train_in(base)
+    expect_identical(run$status, 1L)
+    expect_identical(run$stderr, "data/training/z.csv.gz is damaged: it can't be unpacked.")
+  }
+})
+
 test_that("a file's name may be any", {
   folder <- withr::local_tempdir()
   for (name in c("caf\u00e9 \u6570\u636e.csv", "it's $HOME \"x\" `y`.csv")) {

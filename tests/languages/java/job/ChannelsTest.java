@@ -96,6 +96,21 @@ class ChannelsTest extends JobTree {
   }
 
   @Test
+  void whatSystemsAndEditorsLeaveIsNoData() throws Exception {
+    Path data = root.resolve("input/data/training");
+    for (String name : List.of(
+        "desktop.ini", "Thumbs.db", "~$a.xlsx", "._a.txt", "a.txt~", "#a.txt#", "A.BAK")) {
+      Files.writeString(data.resolve(name), "1\n");
+    }
+
+    Map<String, List<Path>> channels = readChannels();
+
+    assertEquals(Map.of("training", List.of(data.resolve("a.txt"))), channels);
+    assertEquals("Channel \"training\": #a.txt#, A.BAK, a.txt~ left out, as a backup: "
+        + "rename it if it is data.\nChannels: training (1 file).\n", log.toString());
+  }
+
+  @Test
   void foldersAreChannelsWithoutTheConfiguration() throws Exception {
     Files.delete(root.resolve("input/config/inputdataconfig.json"));
     Files.writeString(root.resolve("input/data/training-manifest"), "{}");

@@ -149,9 +149,7 @@ each_piece <- function(file, use) {
     before <- max(line, 1)
     rest <- job$write_or_fail(dirname(tempdir()), piece, fill_piece(piece, rest, read_part, enough))
     # Before the last line is used, since half a file may end in the midst of it.
-    if (at_end && isTRUE(close(connection) != 0)) {
-      job$fail(job$name_of(file), " is damaged: it can't be unpacked.")
-    }
+    if (at_end && isTRUE(close(connection) != 0)) fail_damaged(file)
     if (zeros) fail_not_text(file)
     if (file.size(piece) > 0) use(piece, before)
   }
@@ -223,11 +221,11 @@ read_header <- function(file) {
 }
 
 check_beginning <- function(file) {
-  connection <- gzfile(file, "rb")
-  on.exit(close(connection))
-  # gzfile() also unpacks what is said of here.
-  plain <- readBin(file, "raw", beginning_bytes)
-  if (is_compressed(file)) plain <- suppressWarnings(readBin(connection, "raw", beginning_bytes))
+  connection <- open_bytes(file)
+  plain <- readBin(connection, "raw", beginning_bytes)
+  # gzip also fails where it can't write what nobody reads any more.
+  is_damaged <- isTRUE(close(connection) != 0) && length(plain) < beginning_bytes
+  if (is_damaged) fail_damaged(file)
   start <- utils::head(plain, 64)
   bom <- as.raw(c(0xef, 0xbb, 0xbf))
   if (identical(utils::head(start, 3), bom)) start <- start[-(1:3)]
@@ -391,6 +389,10 @@ fault_of <- function(cell, value, name, schema) {
   } else {
     sprintf('"%s" is not a number.', cell)
   }
+}
+
+fail_damaged <- function(file) {
+  job$fail(job$name_of(file), " is damaged: it can't be unpacked.")
 }
 
 fail_not_text <- function(file) {

@@ -65,7 +65,7 @@ find_schema <- function(channels, target) {
 #
 # Returns their names; NULL where there is no row.
 find_texts <- function(file, header) {
-  connection <- gzfile(file, "rb")
+  connection <- open_bytes(file)
   on.exit(close(connection))
   read_lines(connection, file, 1)
   is_text <- rep(NA, length(header))
@@ -137,7 +137,7 @@ choose_place <- function(channels) {
 # Returns bytes: `memory`, 8 for each cell, and `disk`, 4 for whole numbers and texts.
 estimate <- function(file) {
   packed <- readBin(file, "raw", 2^18)
-  bytes <- if (is_compressed(file)) unpack(packed) else packed
+  bytes <- if (is_compressed(file)) unpack(file, length(packed)) else packed
   memory <- 8 * length(grepRaw("[,\n]", bytes, all = TRUE))
   table <- tryCatch(
     suppressWarnings(data.table::fread(text = rawToChar(bytes), sep = ",", integer64 = "double")),
@@ -150,7 +150,7 @@ estimate <- function(file) {
 
 open_bytes <- function(file) {
   if (is_compressed(file)) {
-    # R's own gzfile() does not tell half a file from a whole one.
+    # R's own gzfile() does not tell half a file from a whole one, and prints "crc error".
     pipe(paste("gzip -dc", shQuote(file), "2>/dev/null"), "rb")
   } else {
     base::file(file, "rb")
@@ -176,8 +176,9 @@ unpack_to_disk <- function(file) {
   path
 }
 
-unpack <- function(packed) {
-  connection <- gzcon(rawConnection(packed))
+# Unpack so many bytes at the beginning of a file.
+unpack <- function(file, count) {
+  connection <- pipe(sprintf("head -c %d %s | gzip -dc 2>/dev/null", count, shQuote(file)), "rb")
   on.exit(close(connection))
   readBin(connection, "raw", 2^26)
 }

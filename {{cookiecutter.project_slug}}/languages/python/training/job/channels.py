@@ -1,6 +1,7 @@
 """Which files of each channel a host reads."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ from job.files import read_config, root
 from job.hosts import ONE_HOST, Hosts
 from job.log import log
 
+# What systems leave in a folder, hidden or not, and Office while it has a file open.
+HIDDEN = re.compile(r"[._].*|~\$.*|desktop\.ini|(eh)?thumbs\.db", re.IGNORECASE | re.DOTALL)
+# What editors call a file as it was before: its rows would count twice.
+BACKUP = re.compile(r".*(~|\.bak|\.orig)|#.*#", re.IGNORECASE | re.DOTALL)
+
 
 def read_channels(
     required: Iterable[str],
@@ -18,8 +24,9 @@ def read_channels(
 ) -> dict[str, list[Path]]:
     """Return the files of each channel, sorted, by the channel's name (C32, C43).
 
-    Skips what is no data: names that start with "." or "_", and files of no bytes, such as folder
-    markers and the empty parts that Spark writes. Several hosts share out the files of a channel
+    Skips what is no data: hidden files, those that start with "." or "_", and files of no bytes,
+    such as folder markers and the empty parts that Spark writes; and, told in the log, the backups
+    of editors. Several hosts share out the files of a channel
     that each has as a whole, so that each row counts once (C52); one of them may have none.
     `collect` returns what each host gives it. Raises TrainingFailure for a required channel that
     is missing, one that is empty on every host, and Pipe mode (C50).
@@ -45,9 +52,13 @@ def read_channels(
                 "use FastFile in training-job.json, which streams as well."
             )
         folder = data / name
-        channels[name] = sorted(
+        files = sorted(
             (path for path in folder.rglob("*") if _is_data(path, folder)), key=os.fsencode
         )
+        channels[name] = [path for path in files if not BACKUP.fullmatch(path.name)]
+        backups = ", ".join(path.name for path in files if BACKUP.fullmatch(path.name))
+        if backups:
+            log(f'Channel "{name}": {backups} left out, as a backup: rename it if it is data.')
     counts = collect({name: len(files) for name, files in channels.items()}).values()
     for name, files in channels.items():
         if not any(count.get(name) for count in counts):
@@ -69,7 +80,7 @@ def read_channels(
 
 
 def _is_data(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    hidden = any(map(HIDDEN.fullmatch, path.relative_to(folder).parts))
     return not hidden and path.is_file() and path.stat().st_size > 0
 
 

@@ -2,9 +2,10 @@
 
 # Find the files of each channel (C32, C43).
 #
-# Skips what is no data: names that start with "." or "_", and files of no bytes, such as folder
-# markers and the empty parts that Spark writes. Several hosts share out the files of a channel that
-# each of them has as a whole, so that each row counts once (C52); one of them may have none.
+# Skips what is no data: hidden files, those that start with "." or "_", and files of no bytes, such
+# as folder markers and the empty parts that Spark writes; and, told in the log, the backups of
+# editors. Several hosts share out the files of a channel that each of them has as a whole, so that
+# each row counts once (C52); one of them may have none.
 # A required channel that is missing and Pipe mode (C50) are failures.
 #
 # required: names of channels.
@@ -39,6 +40,14 @@ read_channels <- function(required, hosts = read_hosts()) {
       )
     }
     files <- find_files(file.path(data, name))
+    is_backup <- grepl(backup_pattern, basename(files), ignore.case = TRUE, useBytes = TRUE)
+    if (any(is_backup)) {
+      log_line(
+        'Channel "', name, '": ', toString(basename(files[is_backup])),
+        " left out, as a backup: rename it if it is data."
+      )
+    }
+    files <- files[!is_backup]
     if (!identical(config[[name]]$S3DistributionType, "FullyReplicated")) {
       return(files)
     }
@@ -71,9 +80,14 @@ check_channels <- function(channels) {
   }
 }
 
+# What systems leave in a folder, hidden or not, and Office while it has a file open.
+hidden_pattern <- "(^|/)([._]|~[$]|(desktop[.]ini|(eh)?thumbs[.]db)(/|$))"
+# What editors call a file as it was before: its rows would count twice.
+backup_pattern <- "(~|[.]bak|[.]orig)$|^#.*#$"
+
 find_files <- function(folder) {
   paths <- list.files(folder, recursive = TRUE, all.files = TRUE, no.. = TRUE)
-  paths <- paths[!grepl("(^|/)[._]", paths, useBytes = TRUE)]
+  paths <- paths[!grepl(hidden_pattern, paths, ignore.case = TRUE, useBytes = TRUE)]
   # By their bytes: R refuses to order what is no text in its locale.
   bytes <- paths
   Encoding(bytes) <- "bytes"

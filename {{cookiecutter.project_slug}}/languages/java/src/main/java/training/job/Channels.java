@@ -9,12 +9,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** The channels of a job, and which of their files each host reads. */
 public final class Channels {
+  /** What systems leave in a folder, hidden or not, and Office while it has a file open. */
+  private static final Pattern HIDDEN = Pattern.compile(
+      "/([._]|~\\$|(desktop\\.ini|(eh)?thumbs\\.db)(/|$))", Pattern.CASE_INSENSITIVE);
+  /** What editors call a file as it was before: its rows would count twice. */
+  private static final Pattern BACKUP =
+      Pattern.compile("(~|\\.bak|\\.orig)$|^#.*#$", Pattern.CASE_INSENSITIVE);
+
   private Channels() {}
 
   /** Asks all hosts: returns what each gives, by the host's name. */
@@ -27,9 +35,9 @@ public final class Channels {
   /**
    * Returns the files of each channel, sorted, by the channel's name (C32, C43).
    *
-   * <p>Skips what is no data: names that start with "." or "_", and empty files. Several hosts
-   * share out the files of a channel that each of them has as a whole, so that each row counts
-   * once (C52); one of them may have none.
+   * <p>Skips what is no data: hidden files, those that start with "." or "_", and empty files; and,
+   * told in the log, the backups of editors. Several hosts share out the files of a channel that
+   * each of them has as a whole, so that each row counts once (C52); one of them may have none.
    *
    * @throws TrainingFailure for a required channel that is missing, one that is empty on every
    *     host, and Pipe mode (C50)
@@ -67,7 +75,14 @@ public final class Channels {
             "Channel \"%s\" comes in Pipe mode, which this program can't read: ".formatted(name)
                 + "use FastFile in training-job.json, which streams as well.");
       }
-      List<Path> files = dataFiles(data.resolve(name));
+      Map<Boolean, List<Path>> found = dataFiles(data.resolve(name)).stream()
+          .collect(Collectors.partitioningBy(Channels::isBackup));
+      if (!found.get(true).isEmpty()) {
+        Log.line(found.get(true).stream().map(path -> path.getFileName().toString()).collect(
+            Collectors.joining(", ", "Channel \"" + name + "\": ",
+                " left out, as a backup: rename it if it is data.")));
+      }
+      List<Path> files = found.get(false);
       channels.put(name, "FullyReplicated".equals(settings.get("S3DistributionType"))
           ? share(files, hosts)
           : files);
@@ -131,9 +146,12 @@ public final class Channels {
     }
   }
 
+  private static boolean isBackup(Path path) {
+    return BACKUP.matcher(path.getFileName().toString()).find();
+  }
+
   private static boolean isData(Path path, Path folder) {
-    String name = "/" + folder.relativize(path);
-    boolean hidden = name.contains("/.") || name.contains("/_");
+    boolean hidden = HIDDEN.matcher("/" + folder.relativize(path)).find();
     return !hidden && Files.isRegularFile(path) && path.toFile().length() > 0;
   }
 }
