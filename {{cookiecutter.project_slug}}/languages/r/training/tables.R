@@ -160,9 +160,9 @@ open_bytes <- function(file) {
 # Whether there is a zero byte behind the beginning of a file, which was looked at, as in one that
 # was not written as a whole; fread() skips them.
 has_zeros <- function(file) {
-  arguments <- c("-qaP", shQuote("\\000"), shQuote(file))
-  isTRUE(file.size(file) > beginning_bytes) &&
-    system2("grep", arguments, env = "LC_ALL=C", stderr = FALSE) == 0
+  # Twice as fast as by a regular expression; an argument can't hold the byte.
+  search <- paste("printf '\\0' | LC_ALL=C grep -qaF -f -", shQuote(file))
+  isTRUE(file.size(file) > beginning_bytes) && system(search, ignore.stderr = TRUE) == 0
 }
 
 is_compressed <- function(file) {
