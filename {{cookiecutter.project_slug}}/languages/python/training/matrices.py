@@ -81,6 +81,7 @@ def spool(tables: Iterable[tuple[numpy.ndarray, numpy.ndarray]], columns: Column
             complete = complete and not numpy.isnan(features).any()
             all_features.write(features)
             all_targets.write(targets)
+            del features, targets  # Or memory has them beside the next.
         rows = all_targets.tell() // 4
         shape = rows, len(columns.features)
         return Spool(_mapped(all_features, shape), _mapped(all_targets, (rows,)), complete)

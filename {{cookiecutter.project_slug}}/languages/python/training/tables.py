@@ -27,7 +27,7 @@ from job.log import log
 # Bytes of CSV that are read at once, few at first, to see what they are, and numbers of Parquet,
 # where polars unpacks a whole group of rows each time.
 PIECE = 2**16, 2**22
-NUMBERS_AT_ONCE = 2**22
+NUMBERS_AT_ONCE = 2**23
 LONGEST_ROW = 2**25  # bytes: what is longer is a quotation mark without its other one
 # A row whose quotation marks enclose whole cells, each of a cell's own written twice.
 QUOTED = re.compile(r'(("([^"]|"")*"|[^",]*)(,|$))*')
@@ -100,9 +100,11 @@ def read_tables(
                 ]
                 features = table.with_columns(codes)[columns.features].to_numpy(order="c")
                 targets = table[columns.target].to_numpy()
+                del table  # Or memory has it beside the next one.
                 if numpy.isinf(features).any() or not numpy.isin(targets, (0, 1)).all():
                     _find_fault(path, header, columns)
                 yield features, targets
+                del features, targets
     except polars.exceptions.PolarsError as error:
         _find_fault(path, header, columns)
         raise TrainingFailure(
