@@ -101,11 +101,15 @@ START_FAULTS = {
 # fmt: on
 
 
-def explain(said: str, faults: dict[str, str] = FAULTS) -> str:
-    """Return what is wrong and what to do, by the words of a program; empty where unknown."""
+def explain(said: str, faults: dict[str, str] = FAULTS, **known: object) -> str:
+    """Return what is wrong and what to do, by the words of a program; empty where unknown.
+
+    `known` is what else a sentence names.
+    """
     for pattern, sentence in faults.items():
         found = re.search(pattern, said, re.MULTILINE)
         if found:
             named = [each for each in found.groups() if each]
-            return sentence.format(found[0], *(named or [""]), words=", ".join(named))
+            known = {"words": ", ".join(named), **known}
+            return sentence.format(found[0], *(named or [""]), **known)
     return ""

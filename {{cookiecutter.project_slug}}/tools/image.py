@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from faults import explain
@@ -24,9 +25,6 @@ NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+|/)[a-z0-9]+)*")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # What no image is built of, whatever .dockerignore says.
 NEVER = ("./.git", "./runs", "./pushed-image.json")
-
-
-# ---- The name ------------------------------------------------------------------------------
 
 
 class Image(NamedTuple):
@@ -88,9 +86,6 @@ def local_image(request: dict) -> str:
     return os.environ.get("IMAGE") or named_image(request).local
 
 
-# ---- The tree ------------------------------------------------------------------------------
-
-
 def context() -> list[str]:
     """Return what the image may be built of: paths of files and links within the repository.
 
@@ -146,14 +141,18 @@ def context_hash() -> str:
         if path.is_symlink():
             what = f"-> {path.readlink()}"
         else:
-            content = hashlib.sha256()
-            with path.open("rb") as file:
-                for block in iter(lambda: file.read(1 << 20), b""):
-                    content.update(block)
-            program = " x" if path.stat().st_mode & 0o100 else ""
-            what = f"{content.hexdigest()}{program}"
+            what = digest_of(path) + (" x" if path.stat().st_mode & 0o100 else "")
         digest.update(os.fsencode(f"{name} {what}\n"))
     return digest.hexdigest()[:16]
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a file's content, which may be larger than the memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def git(*arguments: str) -> str | None:

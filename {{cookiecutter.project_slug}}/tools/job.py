@@ -19,16 +19,11 @@ from terminal import UserError
 # Between SIGTERM and SIGKILL the service waits this long, in seconds (C5).
 GRACE = 120
 # Kinds of those members of the request that are no plain text.
-KINDS = {
-    "AlgorithmSpecification": dict,
-    "CheckpointConfig": dict,
-    "Environment": dict,
-    "HyperParameters": dict,
-    "InputDataConfig": list,
-    "OutputDataConfig": dict,
-    "ResourceConfig": dict,
-    "StoppingCondition": dict,
-}
+OBJECTS = (
+    "AlgorithmSpecification CheckpointConfig Environment HyperParameters OutputDataConfig "
+    "ResourceConfig StoppingCondition"
+)
+KINDS = {"InputDataConfig": list, **dict.fromkeys(OBJECTS.split(), dict)}
 # Members of the request that a run on this machine follows, or that change nothing for a program.
 IMITATED = {*KINDS, "TrainingJobName", "RoleArn", "EnableManagedSpotTraining", "Tags"}
 

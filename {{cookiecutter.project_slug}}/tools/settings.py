@@ -12,7 +12,7 @@ from terminal import UserError
 # The variable by which the verb tells pytest and its workers of another file.
 VARIABLE = "CONTRACT_SETTINGS"
 NUMBERS = (("checkpoints", "before_kill"), ("limits", "run"), ("limits", "stop"))
-# What another image's file may leave out, since nothing is known of it.
+# What contract.ini must have, and another image's file, of which nothing is known, may leave out.
 DEFAULTS = """
 [short]
 [long]
@@ -28,15 +28,6 @@ run = 120
 stop = 120
 [skip]
 """
-SECTIONS = {
-    "short": (),
-    "long": (),
-    "wrong": (),
-    "log": ("training", "resuming"),
-    "checkpoints": ("before_kill",),
-    "environment": (),
-    "limits": ("run", "stop"),
-}
 
 
 def settings_file() -> Path:
@@ -44,13 +35,20 @@ def settings_file() -> Path:
     return Path(os.environ.get(VARIABLE) or REPOSITORY / "contract.ini")
 
 
+def parser_of_settings() -> configparser.ConfigParser:
+    """Return a parser that takes what stands there by the letter."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters=["="])
+    parser.optionxform = str  # A hyperparameter's name may have capitals.
+    return parser
+
+
 def read_settings(path: Path) -> configparser.ConfigParser:
     """Return the settings; raise UserError where one is missing or none that counts.
 
     A file of another name than contract.ini is another image's, and may leave out what it likes.
     """
-    settings = configparser.ConfigParser(interpolation=None, delimiters=["="])
-    settings.optionxform = str  # A hyperparameter's name may have capitals.
+    settings, defaults = parser_of_settings(), parser_of_settings()
+    defaults.read_string(DEFAULTS)
     if path.name != "contract.ini":
         settings.read_string(DEFAULTS)
     try:
@@ -59,14 +57,14 @@ def read_settings(path: Path) -> configparser.ConfigParser:
         raise UserError(f"{path.name} can't be read: {error.strerror}.") from error
     except (configparser.Error, ValueError) as error:
         raise UserError(f"{path.name} can't be read: {' '.join(str(error).split())}.") from error
-    for section, names in SECTIONS.items():
-        for name in (None, *names):
-            if not (settings.has_option(section, name) if name else settings.has_section(section)):
-                what = f"{name} = ... below [{section}]" if name else f"the section [{section}]"
-                raise UserError(f"{path.name} lacks {what}.")
+    settings.read_dict({"skip": {}})
+    for section, names in defaults.items():
+        if section not in settings:
+            raise UserError(f"{path.name} lacks the section [{section}].")
+        for name in names:
+            if name not in settings[section]:
+                raise UserError(f"{path.name} lacks {name} = ... below [{section}].")
     for section, name in NUMBERS:
         if not settings[section][name].isdecimal():
             raise UserError(f"{path.name}: {name} of [{section}] must be a whole number.")
-    if not settings.has_section("skip"):
-        settings.add_section("skip")
     return settings

@@ -6,13 +6,7 @@ import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from typing import Callable, NamedTuple
 
-from check.dockerfile import (
-    LONGEST_VALUE,
-    DockerfileError,
-    Instruction,
-    expand,
-    read_dockerfile,
-)
+from check.dockerfile import LONGEST_VALUE, DockerfileError, Instruction, expand, read_dockerfile
 from check.stages import Stage, matches, stages_of
 
 

@@ -21,8 +21,6 @@ from check.folder import modes_of, read_folder
 from check.repository import Repository
 from check.rules import ALLOW, Finding, Found, Rule, findings_of, lines, rule, rules_in
 
-# ---- All rules ------------------------------------------------------------------------------
-
 
 @rule("error")
 def allow(repository: Repository) -> Found:
@@ -47,9 +45,7 @@ RULES: dict[str, Rule] = {
 
 
 def check(
-    texts: Mapping[str, str | None],
-    modes: Mapping[str, bool] | None = None,
-    dockerfile: str = "",
+    texts: Mapping[str, str | None], modes: Mapping[str, bool] | None = None, dockerfile: str = ""
 ) -> list[Finding]:
     """Return all findings of a repository, by file and line; see Repository."""
     return findings_of(RULES.values(), Repository(texts, modes, dockerfile))
@@ -72,9 +68,6 @@ def started(repository: Repository) -> str:
     if entry is None or entry.name != "ENTRYPOINT" or entry.json == []:
         return ""
     return shlex.join([*(entry.json or ["/bin/sh", "-c", entry.rest]), "train"])
-
-
-# ---- The command ----------------------------------------------------------------------------
 
 
 def show(findings: list[Finding], form: str) -> None:

@@ -173,7 +173,7 @@ SECRET_VALUE = re.compile(
 PLACEHOLDER = re.compile(
     r"AKIA\w*EXAMPLE\b"
     r"|://([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|user(name)?|me|name|x+|\*+|\.+|foo|login|admin|root|postgres)"
-    r":([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|pass(word)?|pwd|token|secret|key|x+|\*+|\.+|bar|changeme)@",
+    r":([A-Z_]+|<[^>\s]*>|\{[^}\s]*\}|pass(word)?|pwd|token|secret|key|x+|\*+|\.+|bar|changeme)@"
 )
 SECRET_FILE = re.compile(r"(^|/)(\.env|\.aws|\.netrc|\.ssh|id_rsa|credentials|[^/]*\.pem)(/|$)")
 

@@ -96,8 +96,12 @@ def find(verb: str, function: object, arguments: Sequence[str]) -> tuple[Aws, st
     parser.add_argument("--region", help="where it runs (default: where the last one does)")
     parser.add_argument("--profile", help="of the aws CLI (default: AWS_PROFILE)")
     options = parser.parse_args(arguments)
-    name = options.job
-    last = last_job() if not name else last_job_or_none()
+    name, last = options.job, last_job()
+    if not (name or last):
+        raise UserError(
+            "No job was submitted from here (there is no runs/submitted-job.json): name one, as in "
+            "make logs ARGS=JOB; `aws sagemaker list-training-jobs` lists them."
+        )
     aws = Aws(options.region or last.get("region") or region_of_repository(), options.profile)
     if name in (None, last.get("job")):
         return aws, last["job"], last["tuning"]
@@ -116,17 +120,7 @@ def find(verb: str, function: object, arguments: Sequence[str]) -> tuple[Aws, st
 
 
 def last_job() -> dict:
-    """Return what `submit` has written of the job that was submitted last."""
-    last = last_job_or_none()
-    if not last:
-        raise UserError(
-            "No job was submitted from here (there is no runs/submitted-job.json): name one, as in "
-            "make logs ARGS=JOB; `aws sagemaker list-training-jobs` lists them."
-        )
-    return last
-
-
-def last_job_or_none() -> dict:
+    """Return what `submit` has written of the job that was submitted last; nothing if none was."""
     try:
         return json.loads(SUBMITTED_JOB.read_text(encoding="utf-8"))
     except (OSError, ValueError):

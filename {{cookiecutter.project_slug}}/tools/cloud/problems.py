@@ -8,13 +8,7 @@ from collections.abc import Iterator
 import image
 from api_model import member, walk
 from check.request import findings
-from cloud.request import (
-    channels,
-    machines,
-    plain_place,
-    runtime,
-    s3_places,
-)
+from cloud.request import channels, machines, plain_place, runtime, s3_places
 from repository import REPOSITORY
 
 CHECKPOINTS = "/opt/ml/checkpoints"

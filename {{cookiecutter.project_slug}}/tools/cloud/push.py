@@ -156,8 +156,6 @@ class Push:
             PUSHED_IMAGE.write_text(f"{written}\n", encoding="utf-8")
         return f"{name}@{digest}"
 
-    # ---- The ECR repository ----------------------------------------------------------------
-
     def look_up(self) -> str:
         """Return the digest that ECR has under the tag, or nothing; create a missing repository."""
         words = ["--repository-name", self.repository, "--image-ids", f"imageTag={self.tag}"]
@@ -215,8 +213,6 @@ class Push:
         except AwsError:
             command = shlex.join(self.aws.command(*words))
             note(f"Remove the half-made ECR repository: {command}")
-
-    # ---- The engine ------------------------------------------------------------------------
 
     def build(self) -> None:
         """Build the image for SageMaker's machines."""
@@ -307,21 +303,12 @@ class Push:
 
     def fault(self, what: str, said: str) -> UserError:
         """Return what the engine's last lines mean."""
-        words = last_words(said)
-        tail = "\n".join(said.splitlines()[-20:])
-        known = explain(tail)
-        if known:
-            return UserError(known)
-        found = [
-            sentence for pattern, sentence in ENGINE_FAULTS.items() if re.search(pattern, tail)
-        ]
-        if what != "the build":  # whose words may be of anything
-            found += [
-                each for pattern, each in REGISTRY_FAULTS.items() if re.search(pattern, words)
-            ]
-        sentence = (found or ["{what} failed ({words}): mend that, then run this again."])[0]
+        tail, words = "\n".join(said.splitlines()[-20:]), last_words(said)
         known = {"what": what, "words": words, "platform": image.PLATFORM, **vars(self)}
-        return UserError(sentence.format(**known))
+        sentence = explain(tail) or explain(tail, ENGINE_FAULTS, **known)
+        if what != "the build":  # whose words may be of anything
+            sentence = sentence or explain(words, REGISTRY_FAULTS, **known)
+        return UserError(sentence or f"{what} failed ({words}): mend that, then run this again.")
 
     def show(self, command: list[str]) -> None:
         """Print a command in a dry run."""

@@ -12,14 +12,7 @@ from pathlib import Path
 from api_model import member
 from cloud.account import find_stack, outputs_of
 from cloud.aws import Aws, AwsError
-from cloud.request import (
-    BUCKET_PLACEHOLDER,
-    PLACEHOLDER,
-    ROLE,
-    S3_PLACE,
-    s3_places,
-    set_bucket,
-)
+from cloud.request import BUCKET_PLACEHOLDER, PLACEHOLDER, ROLE, S3_PLACE, s3_places, set_bucket
 from image import image_of
 from terminal import UserError
 

@@ -39,15 +39,7 @@ def declared_by(name: str, tag: str) -> dict[str, str]:
     container = f"{name.partition(':')[0]}-help-{secrets.token_hex(4)}"
     command = [engine, "run", "--rm", "--name", container, "--network", "none"]
     try:
-        done = subprocess.run(
-            [*command, name, "train", "--help"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PATIENCE,
-        )
-        known = declared(done.stdout)
+        known = declared(call(*command, name, "train", "--help", patience=PATIENCE).stdout)
     except subprocess.TimeoutExpired:
         known = {}
     finally:

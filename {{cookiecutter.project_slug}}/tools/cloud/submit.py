@@ -12,7 +12,7 @@ from api_model import check
 from check.request import PUT_IN
 from cloud.account import account_of
 from cloud.aws import Aws, AwsError
-from cloud.follow import describe, follow, last_job_or_none
+from cloud.follow import describe, follow, last_job
 from cloud.names import TRAINING, TUNING, unique_name
 from cloud.prices import dollars_an_hour
 from cloud.problems import doubts, problems
@@ -240,7 +240,7 @@ def send(aws: Aws, operation: str, request: dict, job: dict) -> None:
     """Send the request, and keep what `make logs`, `stop` and `fetch` need to know of the job."""
     SUBMITTED_JOB.parent.mkdir(exist_ok=True)
     before = SUBMITTED_JOB.read_bytes() if SUBMITTED_JOB.exists() else None
-    last = last_job_or_none()
+    last = last_job()
     # Before it is sent: whoever interrupts that can still find and stop the job.
     SUBMITTED_JOB.write_text(json.dumps(job), encoding="utf-8")
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cloud.aws import Aws
 from cloud.request import S3_PLACE
+from image import digest_of
 from repository import REPOSITORY
 from terminal import UserError, note
 
@@ -41,12 +42,8 @@ def content_digest(folder: Path) -> str:
     if not files:
         raise UserError(f"data/{folder.name} is empty: put the files of the channel there.")
     for path in files:
-        content = hashlib.sha256()
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                content.update(block)
         name = path.relative_to(folder).as_posix()
-        digest.update(f"{content.hexdigest()} {name}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{digest_of(path)} {name}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
 
 

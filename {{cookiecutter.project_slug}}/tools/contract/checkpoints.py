@@ -130,9 +130,6 @@ def test_c67_c68_a_fresh_container_resumes(killed, trial):
     )
 
 
-# ---- Several hosts -------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def hosts(image, tmp_path_factory):
     """The runs of both hosts of a job; each has folders of its own, to see who writes what."""

@@ -91,9 +91,6 @@ def test_c88_no_driver_is_in_the_image(found):
     )
 
 
-# ---- What it can do without ----------------------------------------------------------------
-
-
 def test_c72_it_writes_to_opt_ml_and_tmp_alone(trial):
     """C72: the system's own disk is small; /tmp is for scratch."""
     trial.run(options=["--read-only", "--tmpfs", "/tmp:exec"]).must_complete(

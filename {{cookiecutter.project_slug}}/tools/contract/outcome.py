@@ -20,9 +20,6 @@ def failed(image, tmp_path_factory):
     trial.close()
 
 
-# ---- Status --------------------------------------------------------------------------------
-
-
 def test_c56_broken_configuration_is_a_failure(trial):
     """C56: any exit code but 0 is Failed, and nothing else is."""
     trial.configure("hyperparameters", "{")
@@ -83,9 +80,6 @@ def test_c58_success_leaves_no_failure_file(ordinary):
     )
 
 
-# ---- Model ---------------------------------------------------------------------------------
-
-
 def test_c59_the_model_is_made_of_ordinary_files(ordinary):
     """C59: all of /opt/ml/model is packed into model.tar.gz."""
     odd = [path.name for path in ordinary.model_files() if not stat.S_ISREG(path.lstat().st_mode)]
@@ -103,9 +97,6 @@ def test_c60_there_is_a_model(ordinary):
         "The program ends with exit code 0 and leaves no model: SageMaker calls the job Completed, "
         "makes no model.tar.gz, and the loss shows when the model is deployed.",
     )
-
-
-# ---- Log -----------------------------------------------------------------------------------
 
 
 def test_c93_lines_come_while_it_trains(trial):

@@ -120,10 +120,7 @@ def clean(arguments: Sequence[str]) -> int:
 def read_options(verb: str, function: object, arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options of a verb that builds."""
     parser = parser_of(verb, function.__doc__)
-    parser.add_argument(
-        "--image",
-        help="the image's local name (default: IMAGE, else NAME:local)",
-    )
+    parser.add_argument("--image", help="the image's local name (default: IMAGE, else NAME:local)")
     parser.add_argument("--print", action="store_true", help="print the commands only")
     if verb != "clean":
         parser.add_argument(

@@ -50,10 +50,15 @@ def in_studio() -> bool:
     return app in STUDIO_APPS
 
 
-def call(*command: str) -> subprocess.CompletedProcess:
-    """Run a short command and return its exit code and output."""
+def call(*command: str, patience: float | None = None) -> subprocess.CompletedProcess:
+    """Run a short command, for so many seconds at most; return its exit code and output."""
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace"
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=patience,
     )
 
 
