@@ -375,6 +375,7 @@ SMALL = {"training/train.py": "#!/bin/sh\n", "training-job.json": "{}"}
 
 @quick
 @given(text=text.map("FROM a:1\n".__add__))
+@example("FROM a:1\nCOPY --from=² /a /b\nFROM ²\n")
 def test_no_rule_crashes(text):
     for each in command.check(SMALL | {"Dockerfile": text}):
         assert each.line >= 1 and each.message

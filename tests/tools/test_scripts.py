@@ -8,7 +8,7 @@ import pytest
 from corpus import public
 from corpus.load import command, repository, shell
 from corpus.whole import ROWS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 # What a wrapper may start; each says whether it took the place of the shell.
@@ -81,6 +81,10 @@ ENTRY = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["bash", "run.sh"]
 
 @quick
 @given(scripts)
+# A digit, and no number.
+@example("exec python train.py $²")
+@example("shift ²")
+@example("[ ² -gt 1 ] && exec python train.py")
 def test_no_script_crashes_the_check(text):
     for each in command.check({"Dockerfile": ENTRY, "run.sh": text, "train.py": ""}):
         assert each.line >= 1 and each.message

@@ -114,7 +114,7 @@ def base_tag(repository: Repository) -> Found:
     for stage in stages:
         for each in stage.named("ADD", "COPY"):
             origin = expand(each.flag("from") or "", stage.variables, each.escape)
-            if origin and not origin.isdigit() and origin.lower() not in names:
+            if origin and not origin.isdecimal() and origin.lower() not in names:
                 used.append((each, origin))
     for each, image in used:
         name, _, digest = image.partition("@")

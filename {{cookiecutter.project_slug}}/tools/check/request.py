@@ -112,7 +112,7 @@ def name_problem(name: str) -> str:
         return ""  # the rule "api" says so
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         simple = re.sub(r"\W", "_", name)
-        simple = f"_{simple}" if simple[0].isdigit() else simple
+        simple = f"_{simple}" if simple[0].isdecimal() else simple
         what = f'SDK v3 fails with the channel name "{name}", which is no name of a variable'
         return f'{what}: write "{simple}"'
     if name in ("code", "sm_drivers") or name.startswith("sagemaker_"):

@@ -227,7 +227,7 @@ class Walker:
         return [replace(shell, arguments=tuple(words[words.index("--") + 1 :]))]
 
     def shift(self, words: list[str], shell: Shell) -> list[Shell]:
-        count = int(words[1]) if words[1:] and words[1].isdigit() else 1
+        count = int(words[1]) if words[1:] and words[1].isdecimal() else 1
         rest = None if shell.arguments is None else shell.arguments[count:]
         return [replace(shell, arguments=rest)]
 
@@ -317,11 +317,11 @@ def value_of(match: re.Match, shell: Shell) -> str:
     found = shell.variables.get(name)
     if name == "0":
         found = shell.name
-    elif name in "@*#" or name.isdigit():
+    elif name in "@*#" or name.isdecimal():
         found = None
         if arguments is not None:
             found = str(len(arguments)) if name == "#" else " ".join(arguments)
-            if name.isdigit():
+            if name.isdecimal():
                 found = "".join(arguments[int(name) - 1 : int(name)])
     if sign in (":-", "-", ":=", "="):
         return found or operand
@@ -353,6 +353,6 @@ def test(words: list[str]) -> bool | None:
         left, sign, right = words
         if sign in ("=", "==", "!="):
             return fnmatch.fnmatchcase(left, right) == (sign != "!=")
-        if sign in NUMBERS and left.isdigit() and right.isdigit():
+        if sign in NUMBERS and left.isdecimal() and right.isdecimal():
             return NUMBERS[sign](int(left), int(right))
     return None

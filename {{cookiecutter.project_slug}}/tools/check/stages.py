@@ -135,7 +135,7 @@ COPIED = ("variables", "instructions", "files", "unknown", "copies", "heredocs")
 
 def find_stage(name: str, stages: list[Stage]) -> Stage | None:
     """Return the last of the stages that has this name, or this number."""
-    if name.isdigit():
+    if name.isdecimal():
         return stages[int(name)] if int(name) < len(stages) else None
     return next((each for each in reversed(stages) if name and each.name == name.lower()), None)
 
