@@ -241,6 +241,31 @@ def test_steps_without_an_end_are_told(root, mean):
     assert failure_of(root) == sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "function", "right"),
+    [
+        ("fit", lambda self, x, y: 1, "fit(self)"),
+        ("fit", lambda: 1, "fit(self)"),
+        ("read", lambda self: 1, "read(self, channels)"),
+        ("save", lambda self: 1, "save(self, folder)"),
+    ],
+)
+def test_a_method_that_can_not_be_called_is_told_before_reading(root, mean, name, function, right):
+    mean.read = lambda self, channels: pytest.fail("read")
+    setattr(mean, name, function)
+    assert failure_of(root) == (
+        f"{name}() in model.py takes other arguments than it gets: write def {right}.\n"
+    )
+
+
+def test_a_fit_that_returns_nothing_is_told(root, mean, capsys):
+    mean.fit = lambda self: None
+    failure_of(root)
+    assert (
+        "fit() in model.py returned nothing: self.fitted is None, no checkpoint is kept.\n"
+    ) in capsys.readouterr().out
+
+
 def test_a_model_of_another_name_is_told(root, mean):
     del sys.modules["model"].Model
     assert failure_of(root) == (

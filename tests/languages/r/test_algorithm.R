@@ -42,7 +42,7 @@ test_that("a function that does not return the model is told, not saved", {
   for (name in c("read", "fit")) {
     for (last in c("model$fitted <- 3", "invisible()", "lm(b ~ a, data.frame(a = 1:2, b = 1:2))")) {
       run <- train_with(stats::setNames(
-        sprintf("model_%s <- function(model, channels) {\n%s\n}", name, last), name
+        sprintf("model_%s <- function(model, channels = 0) {\n%s\n}", name, last), name
       ))
       expect_failure_of(run, paste0(
         "model_", name, "() in model.R must return the model that it was given: let its last ",
@@ -50,6 +50,23 @@ test_that("a function that does not return the model is told, not saved", {
       ))
     }
   }
+})
+
+test_that("a function that can't be called is told before anything is read", {
+  wrong <- c(fit = "model, data", fit = "", read = "model", save = "model", metrics = "a, b")
+  right <- c(fit = "model", read = "model, channels", save = "model, folder", metrics = "model")
+  for (i in seq_along(wrong)) {
+    name <- names(wrong)[i]
+    run <- train_with(stats::setNames(
+      sprintf("model_%s <- function(%s) stop('called')", name, wrong[i]), name
+    ))
+    expect_failure_of(run, sprintf(
+      "model_%s() in model.R takes other arguments than it gets: write function(%s).",
+      name, right[[name]]
+    ))
+  }
+  run <- train_with(c(fit = "model_fit <- function(model, ..., trees = 3) stop('called')"))
+  expect_match(run$failure[1], "called")
 })
 
 test_that("what is missing is told before anything is read", {

@@ -9,6 +9,7 @@ save_checkpoint until finished, at last metadata, save and load. Whatever one of
 the job; a TrainingFailure does it with its one sentence.
 """
 
+import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +17,22 @@ from typing import Any
 
 from job import TrainingFailure, Unusable
 from job.hyperparameters import Hyperparameter
+from job.log import log
 from job.model_folder import refuse_unfinished
+
+# What is called of a model, and with what.
+CALLS = {
+    "read": "self, channels",
+    "fit": "self",
+    "step": "self",
+    "finished": "self",
+    "metrics": "self",
+    "save_checkpoint": "self, path",
+    "load_checkpoint": "self, path",
+    "checksum": "self",
+    "save": "self, folder",
+    "metadata": "self",
+}
 
 
 class Algorithm:
@@ -57,6 +73,8 @@ class Algorithm:
         """Do one step, after which the job can stop, and go on from a checkpoint."""
         before = dict(vars(self))
         self.fitted = self.fit()
+        if self.fitted is None:
+            log("fit() in model.py returned nothing: self.fitted is None, no checkpoint is kept.")
         self.set_by_fit = tuple(k for k, v in vars(self).items() if before.get(k) is not v)
 
     def finished(self) -> bool:
@@ -128,6 +146,15 @@ def refuse_incomplete(model: type) -> None:
             raise TrainingFailure(
                 f"There is no {name}() in Model of model.py, which job/algorithm.py asks for."
             )
+    for name, arguments in CALLS.items():
+        if inspect.isfunction(inspect.getattr_static(model, name)):
+            try:
+                inspect.signature(getattr(model, name)).bind(*arguments.split(", "))
+            except TypeError:
+                raise TrainingFailure(
+                    f"{name}() in model.py takes other arguments than it gets: "
+                    f"write def {name}({arguments})."
+                ) from None
 
 
 def is_finished(model: Algorithm) -> bool:

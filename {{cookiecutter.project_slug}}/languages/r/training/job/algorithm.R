@@ -87,10 +87,32 @@ complete_model <- function() {
       fail("There is no ", mode, " ", name, " in model.R, which job/algorithm.R asks for.")
     }
   }
+  refuse_arguments()
   defaults <- grep("^default_", ls(environment(complete_model)), value = TRUE)
   for (name in defaults) {
     ours <- sub("default", "model", name)
     if (!exists(ours, globalenv())) assign(ours, get(name), globalenv())
+  }
+}
+
+# Refuse a function of model.R that can't be called: that of model_save() would come last.
+refuse_arguments <- function() {
+  two <- c(
+    model_read = "channels", model_save = "folder",
+    model_save_checkpoint = "path", model_load_checkpoint = "path"
+  )
+  for (name in c(names(two), "model_fit", "model_step", "model_finished", "model_metrics")) {
+    if (!exists(name, globalenv(), mode = "function")) next
+    wanted <- c("model", two[name][name %in% names(two)])
+    found <- formals(args(get(name, globalenv())))
+    is_needed <- vapply(found, function(default) identical(default, quote(expr = )), TRUE)
+    is_open <- "..." %in% names(found)
+    if (sum(is_needed) > length(wanted) + is_open || (length(found) < length(wanted) && !is_open)) {
+      fail(
+        name, "() in model.R takes other arguments than it gets: write function(",
+        toString(wanted), ")."
+      )
+    }
   }
 }
 
