@@ -16,7 +16,7 @@ import gc
 import sys
 from functools import partial
 
-from job import cluster, outcome
+from job import TrainingFailure, cluster, outcome
 from job.algorithm import is_finished, measure_numbers, refuse_incomplete
 from job.channels import read_channels
 from job.checkpoints import Checkpoints
@@ -25,13 +25,12 @@ from job.hosts import read_hosts
 from job.hyperparameters import read_arguments, read_hyperparameters, usage
 from job.log import log_step
 from job.model_folder import save_model
-from job.stop import StopRequest, stopped_too_early
+from job.stop import TOO_EARLY, StopRequest
 
 
 def main(arguments: list[str]) -> int:
     """Return the exit code: 0, 1 for a failed training, 2 for words that mean nothing here."""
-    stop = StopRequest()
-    return outcome.run(lambda: train(arguments, stop))
+    return outcome.run(partial(train, arguments, StopRequest()))
 
 
 def train(arguments: list[str], stop: StopRequest) -> None:
@@ -57,7 +56,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
         model.stop_requested = stop.ask
         checkpoints = Checkpoints(hyperparameters)
         if cluster.on_any_host(stop.received) and not checkpoints.found():
-            raise stopped_too_early()
+            raise TrainingFailure(TOO_EARLY)
         model.read(channels)
         model.steps = checkpoints.resume(model.load_checkpoint)
         if is_finished(model):
@@ -67,8 +66,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
         # On several hosts all do the same calls, so a failure of one must end them all.
         attempt = (lambda _, call: call()) if hosts.several else outcome.attempt
         measure = partial(measure_numbers, model)
-        metrics = None
-        stopped = False
+        metrics, stopped = None, False
         while not model.finished() and not (stopped := cluster.on_any_host(stop.received)):
             model.step()
             model.steps += 1
@@ -79,7 +77,7 @@ def train(arguments: list[str], stop: StopRequest) -> None:
                 log_step(model.steps, metrics or {})
 
         if model.steps == 0 and stopped:
-            raise stopped_too_early()
+            raise TrainingFailure(TOO_EARLY)
         if hosts.several:
             cluster.require_same(model.checksum(), "The hosts have models of different checksums")
         metadata = {

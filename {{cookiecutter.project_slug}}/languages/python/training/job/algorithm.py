@@ -20,20 +20,6 @@ from job.hyperparameters import Hyperparameter
 from job.log import log
 from job.model_folder import refuse_unfinished
 
-# What is called of a model, and with what.
-CALLS = {
-    "read": "self, channels",
-    "fit": "self",
-    "step": "self",
-    "finished": "self",
-    "metrics": "self",
-    "save_checkpoint": "self, path",
-    "load_checkpoint": "self, path",
-    "checksum": "self",
-    "save": "self, folder",
-    "metadata": "self",
-}
-
 
 class Algorithm:
     """A model of one job: derive yours, named Model, in model.py."""
@@ -146,10 +132,12 @@ def refuse_incomplete(model: type) -> None:
             raise TrainingFailure(
                 f"There is no {name}() in Model of model.py, which job/algorithm.py asks for."
             )
-    for name, arguments in CALLS.items():
-        if inspect.isfunction(inspect.getattr_static(model, name)):
+    for name, ours in vars(Algorithm).items():
+        theirs = inspect.getattr_static(model, name)
+        if inspect.isfunction(ours) and inspect.isfunction(theirs):
+            arguments = ", ".join(inspect.signature(ours).parameters)
             try:
-                inspect.signature(getattr(model, name)).bind(*arguments.split(", "))
+                inspect.signature(theirs).bind(*arguments.split(", "))
             except TypeError:
                 raise TrainingFailure(
                     f"{name}() in model.py takes other arguments than it gets: "

@@ -26,10 +26,10 @@ def read_channels(
 
     Skips what is no data: hidden files, those that start with "." or "_", and files of no bytes,
     such as folder markers and the empty parts that Spark writes; and, told in the log, the backups
-    of editors. Several hosts share out the files of a channel
-    that each has as a whole, so that each row counts once (C52); one of them may have none.
-    `collect` returns what each host gives it. Raises TrainingFailure for a required channel that
-    is missing, one that is empty on every host, and Pipe mode (C50).
+    of editors. Several hosts share out the files of a channel that each has as a whole, so that
+    each row counts once (C52); one of them may have none. `collect` returns what each host gives
+    it. Raises TrainingFailure for a required channel that is missing, one that is empty on every
+    host, and Pipe mode (C50).
     """
     folder = root() / "input"
     if not folder.is_dir():
@@ -52,13 +52,12 @@ def read_channels(
                 "use FastFile in training-job.json, which streams as well."
             )
         folder = data / name
-        files = sorted(
-            (path for path in folder.rglob("*") if _is_data(path, folder)), key=os.fsencode
-        )
-        channels[name] = [path for path in files if not BACKUP.fullmatch(path.name)]
-        backups = ", ".join(path.name for path in files if BACKUP.fullmatch(path.name))
+        files = {path for path in folder.rglob("*") if _is_data(path, folder)}
+        backups = {path for path in files if BACKUP.fullmatch(path.name)}
         if backups:
-            log(f'Channel "{name}": {backups} left out, as a backup: rename it if it is data.')
+            names = ", ".join(sorted(path.name for path in backups))
+            log(f'Channel "{name}": {names} left out, as a backup: rename it if it is data.')
+        channels[name] = sorted(files - backups, key=os.fsencode)
     counts = collect({name: len(files) for name, files in channels.items()}).values()
     for name, files in channels.items():
         if not any(count.get(name) for count in counts):

@@ -19,7 +19,7 @@ from job import TrainingFailure
 from job.hosts import ONE_HOST, Hosts
 from job.log import log
 from job.outcome import explain, fail_at_once
-from job.stop import StopRequest, stopped_too_early
+from job.stop import TOO_EARLY, StopRequest
 
 # Seconds that a host may be silent; the environment's HOST_TIMEOUT shortens them for a rehearsal.
 HOST_TIMEOUT = 900
@@ -29,6 +29,7 @@ INTRODUCTION = 2  # seconds that one who connects has to say its name
 LONGEST = 300  # characters of a name; whoever says more is no host
 WAITING_IS_LOGGED_EVERY = 30  # seconds
 GRACE = 2  # seconds in which a host whose peer is gone may still say what is wrong with itself
+GONE = "Host {} is gone: the job can't go on without it."
 
 _hosts = ONE_HOST
 _links: dict[str, socket.socket] = {}
@@ -113,9 +114,7 @@ def collect(value: Any) -> dict[str, Any]:
     from xgboost import collective
 
     with _waiting_for(_hosts.others):
-        return {
-            name: collective.broadcast((value,), rank)[0] for rank, name in enumerate(_hosts.names)
-        }
+        return {n: collective.broadcast((value,), i)[0] for i, n in enumerate(_hosts.names)}
 
 
 def require_same(value: Any, problem: str) -> None:
@@ -124,9 +123,6 @@ def require_same(value: Any, problem: str) -> None:
     if len(set(values.values())) > 1:
         found = ", ".join(f"{name}: {each}" for name, each in values.items())
         raise TrainingFailure(f"{problem} ({found}): they must be the same on every host.")
-
-
-# ---- Links ---------------------------------------------------------------------------------
 
 
 def _timeout() -> int:
@@ -197,7 +193,7 @@ def _connect_to_leader(leader: str, stop: StopRequest, timeout: int) -> tuple[st
             _watch(leader, connection, lines)
             return connection.getpeername()[0], int(rest)
         if word != "refused" or time.monotonic() > deadline:
-            raise TrainingFailure(line or _gone(leader))
+            raise TrainingFailure(line or GONE.format(leader))
         log(f"{leader} refuses this host ({rest}): trying again.")
         time.sleep(10 * RETRY)
 
@@ -205,7 +201,7 @@ def _connect_to_leader(leader: str, stop: StopRequest, timeout: int) -> tuple[st
 def _check(stop: StopRequest, deadline: float, names: list[str], timeout: int) -> None:
     """Raise TrainingFailure if it is no use to wait for these hosts any longer."""
     if stop.received:
-        raise stopped_too_early()
+        raise TrainingFailure(TOO_EARLY)
     if time.monotonic() > deadline:
         raise _silent(names, timeout)
 
@@ -223,7 +219,7 @@ def _watch(name: str, connection: socket.socket, lines: TextIO) -> None:
     def wait() -> None:
         line = _read(lines)
         if line != "end":
-            sentence = line or _gone(name)
+            sentence = line or GONE.format(name)
             del _links[name]
             _tell(sentence)
             time.sleep(GRACE)
@@ -237,13 +233,6 @@ def _tell(line: str) -> None:
     for connection in list(_links.values()):
         with contextlib.suppress(OSError):
             connection.sendall(f"{line}\n".encode())
-
-
-# ---- What is said of other hosts -----------------------------------------------------------
-
-
-def _gone(name: str) -> str:
-    return f"Host {name} is gone: the job can't go on without it."
 
 
 def _silent(names: list[str], timeout: int) -> TrainingFailure:

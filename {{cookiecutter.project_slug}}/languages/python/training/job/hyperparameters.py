@@ -72,8 +72,7 @@ class Hyperparameter:
             return self.default
         if self.type is not str:
             plain = plain.strip()
-        value = self._value(plain)
-        if value is None:
+        if (value := self._value(plain)) is None:
             raise TrainingFailure(
                 f'Hyperparameter "{self.name}" is "{plain}": it must be {self.expected}.'
             )
@@ -84,12 +83,10 @@ class Hyperparameter:
         if self.type is str:
             return text if not self.choices or text in self.choices else None
         value = _decode_bool(text) if self.type is bool else _decode_number(text, self.type)
-        return value if value is not None and self._in_range(value) else None
-
-    def _in_range(self, value: float) -> bool:
-        return (self.minimum is None or value >= self.minimum) and (
-            self.maximum is None or value <= self.maximum
-        )
+        low, high = self.minimum, self.maximum
+        if value is None or (low is not None and value < low):
+            return None
+        return None if high is not None and value > high else value
 
 
 def _without_quotes(text: str) -> str:

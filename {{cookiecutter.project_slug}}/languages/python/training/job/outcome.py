@@ -114,9 +114,6 @@ def report_failure(sentence: str, trace: str = "") -> None:
         print(f"The failure file can't be written: {error}.", file=sys.stderr, flush=True)
 
 
-# ---- The sentence --------------------------------------------------------------------------
-
-
 def explain(error: BaseException) -> tuple[str, bool]:
     """Return one sentence for an error, and whether that is all that a user needs to know."""
     if isinstance(error, TrainingFailure | Unusable):

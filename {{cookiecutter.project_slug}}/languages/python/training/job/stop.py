@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 
-from job import TrainingFailure
 from job.log import log
+
+TOO_EARLY = "Stopped by SIGTERM before the first step was done: there is no model to save."
 
 
 class StopRequest:
@@ -42,13 +43,6 @@ class StopRequest:
             pass
         self.received = True
         log("SIGTERM received: finishing this step, then saving checkpoint and model.")
-
-
-def stopped_too_early() -> TrainingFailure:
-    """Return the failure of a job that is stopped before it has a model."""
-    return TrainingFailure(
-        "Stopped by SIGTERM before the first step was done: there is no model to save."
-    )
 
 
 def _forget_signals() -> None:
