@@ -74,3 +74,21 @@ def load_tools(repository: Path, *names: str) -> list:
         for name in [each for each in sys.modules if each.partition(".")[0] in rooms]:
             del sys.modules[name]
         return [importlib.import_module(name) for name in names]
+
+
+def run_with_cli(repository: Path, folder: Path, cli: str, *words: str):
+    """Run a verb with a program of this text for the aws CLI, which lies in the folder's bin/."""
+    program = folder / "bin" / "aws"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(cli)
+    program.chmod(0o755)
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [sys.executable, "tools", *words],
+        cwd=repository,
+        env=kept | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )

@@ -4,11 +4,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
-from support import load_tools
+from support import load_tools, run_with_cli
 
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/penguins-python@sha256:{64 * '0'}"
 VERBS = {
@@ -47,21 +46,9 @@ def run(repository, tmp_path):
 
     def start(verb, words, version=NOW, code=255, output=""):
         log = tmp_path / "log"
-        program = tmp_path / "bin" / "aws"
-        program.parent.mkdir(exist_ok=True)
         values = {"log": str(log), "version": version, "words": words, "code": code}
-        program.write_text(CLI.format(python=sys.executable, output=output, **values))
-        program.chmod(0o755)
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
-        done = subprocess.run(
-            [sys.executable, "tools", verb, *VERBS[verb]],
-            cwd=repository,
-            env=kept | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
+        text = CLI.format(python=sys.executable, output=output, **values)
+        done = run_with_cli(repository, tmp_path, text, verb, *VERBS[verb])
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         start.calls = [json.loads(line) for line in log.read_text().splitlines()]

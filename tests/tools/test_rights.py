@@ -1,14 +1,12 @@
 """Each right that a verb uses taken away, one after the other: what it says, and what goes on."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
-from support import load_tools
+from support import load_tools, run_with_cli
 
 NAME = "penguins-python"
 IMAGE = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{NAME}@sha256:{64 * '0'}"
@@ -77,26 +75,21 @@ if service == "s3":
 else:
     print(json.dumps(answers.get(operation, {{}})))
 """
+# What is asked before a request is sent, and whether that goes on without the answer.
+BEFORE = {
+    "sts get-caller-identity": False,
+    "cloudformation describe-stacks": False,
+    "iam get-role": True,
+    "ecr describe-images": True,
+    "s3api get-bucket-location": True,
+    "s3api list-objects-v2": True,
+    "pricing get-products": True,
+}
 # Each verb with the operations that it calls, and whether it goes on without the answer.
 VERBS = {
-    "submit": {
-        "sts get-caller-identity": False,
-        "cloudformation describe-stacks": False,
-        "iam get-role": True,
-        "ecr describe-images": True,
-        "s3api get-bucket-location": True,
-        "s3api list-objects-v2": True,
-        "pricing get-products": True,
-        "sagemaker create-training-job": False,
-    },
+    "submit": {**BEFORE, "sagemaker create-training-job": False},
     "tune": {
-        "sts get-caller-identity": False,
-        "cloudformation describe-stacks": False,
-        "iam get-role": True,
-        "ecr describe-images": True,
-        "s3api get-bucket-location": True,
-        "s3api list-objects-v2": True,
-        "pricing get-products": True,
+        **BEFORE,
         "sagemaker create-training-job": True,  # held against the CLI's model alone
         "sagemaker create-hyper-parameter-tuning-job": False,
     },
@@ -140,22 +133,11 @@ def run(repository, tmp_path):
     """Function: verb, the operation that is denied → how the verb ended, and what it called."""
 
     def start(verb, denied):
-        log, program = tmp_path / "log", tmp_path / "bin" / "aws"
-        program.parent.mkdir()
+        log = tmp_path / "log"
         answers = {**ANSWERS, **OTHERWISE.get(verb, {})}
         values = {"log": str(log), "verb": verb, "denied": denied, "answers": answers}
-        program.write_text(CLI.format(python=sys.executable, **values))
-        program.chmod(0o755)
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
-        done = subprocess.run(
-            [sys.executable, "tools", verb, *ARGUMENTS.get(verb, [])],
-            cwd=repository,
-            env=kept | {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
+        text = CLI.format(python=sys.executable, **values)
+        done = run_with_cli(repository, tmp_path, text, verb, *ARGUMENTS.get(verb, []))
         assert "Traceback" not in done.stderr, done.stderr
         return done, {*log.read_text().splitlines()} - {"get region"}
 
@@ -196,7 +178,7 @@ def test_a_build_is_followed_through_a_moment_in_which_aws_is_busy(repository, m
             raise first
         return first
 
-    monkeypatch.setattr(codebuild, "PAUSE", 0)
+    monkeypatch.setattr(aws, "PAUSE", 0)
     caller = aws.Aws("us-east-1")
     monkeypatch.setattr(caller, "answer", answer)
     assert codebuild.follow(caller, "builds:1") == "SUCCEEDED"

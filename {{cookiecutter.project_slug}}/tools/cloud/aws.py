@@ -13,13 +13,16 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cloud.causes import FOREIGN, INSTALL, REFUSERS, SENTENCES, SIGN_IN
 from terminal import UserError, note, say
 
+# Seconds between two questions of how something goes on.
+PAUSE = 5
 REFUSED = re.compile(r"AccessDenied|Unauthorized|not authorized|^403$")
 # What a CLI says that does not know a command, an option or a member of a request.
 OLD = re.compile(
@@ -168,6 +171,18 @@ def start(
     except subprocess.TimeoutExpired as error:
         sentence = f"AWS does not answer within {patience} s: check network and proxy."
         raise AwsError(sentence, "Unreachable") from error
+
+
+def patiently(ask: Callable[[], dict]) -> dict:
+    """Return what `ask` returns; while AWS can't be reached, say so and ask again."""
+    while True:
+        try:
+            return ask()
+        except AwsError as error:
+            if error.code != "Unreachable":
+                raise
+            note(f"{error} Trying again.")
+            time.sleep(PAUSE)
 
 
 def require_cli() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import image
 from cloud.account import find_stack, outputs_of
-from cloud.aws import Aws, AwsError, doing
+from cloud.aws import PAUSE, Aws, AwsError, doing, patiently
 from cloud.logs import Stream
 from local.engine import build_arguments, refuse_passwords
 from repository import REPOSITORY
@@ -22,8 +22,6 @@ from terminal import UserError, note
 
 # The variable of the build project that holds the secret of a build (repository.yaml).
 SECRET = "BUILD_SECRET"
-# Between two looks at a build, in seconds.
-PAUSE = 5
 
 
 def build(aws: Aws, stack: str, repository: str, tag: str) -> None:
@@ -106,19 +104,17 @@ def pack(archive: Path) -> None:
 
 def follow(aws: Aws, build_id: str) -> str:
     """Show the log of a build to its end and return its status."""
+
+    def look() -> dict:
+        with doing(f"look at the build {build_id}"):
+            return aws.answer("codebuild", "batch-get-builds", "--ids", build_id)
+
     stream = None
     while True:
         try:
-            with doing(f"look at the build {build_id}"):
-                answer = aws.answer("codebuild", "batch-get-builds", "--ids", build_id)
+            found = patiently(look)["builds"][0]
         except AwsError as error:
-            if error.code != "Unreachable":
-                lead = "The build goes on: `make push` finds its image."
-                raise AwsError(f"{error} {lead}") from error
-            note(f"{error} Trying again.")
-            time.sleep(PAUSE)
-            continue
-        found = answer["builds"][0]
+            raise AwsError(f"{error} The build goes on: `make push` finds its image.") from error
         logs = found.get("logs") or {}
         if not stream and logs.get("streamName"):
             stream = Stream(aws, logs["groupName"], logs["streamName"])

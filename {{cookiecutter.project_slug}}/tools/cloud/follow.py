@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from cloud.aws import Aws, AwsError
+from cloud.aws import PAUSE, Aws, AwsError, patiently
 from cloud.logs import Stream
 from image import image_of_job
 from job import read_request
@@ -19,8 +19,6 @@ from terminal import UserError, note, parser_of, say
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = ("Completed", "Failed", "Stopped")
-# Between two looks at a job, in seconds.
-PAUSE = 5
 
 
 # ---- The verbs -----------------------------------------------------------------------------
@@ -160,18 +158,16 @@ def follow(aws: Aws, name: str, tuning: bool) -> int:
 def follow_to_end(aws: Aws, name: str, tuning: bool) -> int:
     logs = None if tuning else Logs(aws, name)
     shown = ""
+
+    def look() -> dict:
+        job = describe(aws, name, tuning)
+        # After the status: what was written before the end is shown then.
+        if logs:
+            logs.show()
+        return job
+
     while True:
-        try:
-            job = describe(aws, name, tuning)
-            # After the status: what was written before the end is shown then.
-            if logs:
-                logs.show()
-        except AwsError as error:
-            if error.code != "Unreachable":
-                raise
-            note(f"{error} Trying again.")
-            time.sleep(PAUSE)
-            continue
+        job = patiently(look)
         line = progress(job)
         if line != shown:
             note(f"{time.strftime('%H:%M:%S')} {line}")
